@@ -1,0 +1,20 @@
+"""Layers: shared parts, and slots that belong to one domain each."""
+
+from keras_mdl.layers.batch_norm import FusedBatchNormalization
+from keras_mdl.layers.depthwise import DepthwiseConv2D
+from keras_mdl.layers.domain_head import DomainHead
+from keras_mdl.layers.domain_norm import DomainBatchNormalization
+from keras_mdl.layers.shared_pointwise import SharedPointwiseDepthwiseConv
+from keras_mdl.layers.slotted import SlottedLayer
+from keras_mdl.layers.wrappers import PerDomainLayer, SharedLayer
+
+__all__ = [
+    "DepthwiseConv2D",
+    "DomainBatchNormalization",
+    "DomainHead",
+    "FusedBatchNormalization",
+    "PerDomainLayer",
+    "SharedLayer",
+    "SharedPointwiseDepthwiseConv",
+    "SlottedLayer",
+]

@@ -1,0 +1,90 @@
+"""`DepthwiseConv2D`: Keras' depthwise convolution, fast on every backend."""
+
+import functools
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_mdl")
+class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+    """`keras.layers.DepthwiseConv2D` with an exact, faster form where it pays.
+
+    ```
+    y[b, h, w, c] = sum_ij  k[i, j, c] * x[b, s*h + i, s*w + j, c]
+    ```
+
+    XLA has no good depthwise convolution on CPUs, above all for the gradient.
+    There the sum over `i, j` is written out as `kh * kw` shifted products,
+    which is the same sum in another order (equal up to float rounding).
+    Everywhere else, and for all options that the written-out form does not
+    cover (depth multipliers, dilation, channels first), the native operation
+    runs. The choice is made in `shifts_are_faster()`, in one place;
+    `benchmarks/` measures it.
+
+    Args, shapes and errors: as `keras.layers.DepthwiseConv2D`.
+    """
+
+    def call(self, inputs):
+        plain = (
+            self.depth_multiplier == 1
+            and tuple(self.dilation_rate) == (1, 1)
+            and self.data_format == "channels_last"
+            and None not in inputs.shape[1:]
+        )
+        if not plain or not shifts_are_faster():
+            return super().call(inputs)
+        y = shifted_depthwise(
+            inputs, self.kernel[..., 0], tuple(self.strides), self.padding
+        )
+        if self.use_bias:
+            y = y + self.bias
+        return self.activation(y)
+
+
+@functools.cache
+def shifts_are_faster():
+    """Whether `shifted_depthwise` beats the native operation on this backend.
+
+    True for JAX on CPUs (always XLA). False for TensorFlow, whose own kernels
+    are good when `jit_compile` is off, as `keras_mdl` models choose on CPUs,
+    and on accelerators.
+    """
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.default_backend() == "cpu"
+
+
+def shifted_depthwise(x, kernel, strides=(1, 1), padding="same"):
+    """Depthwise convolution as `kh * kw` shifted multiply-adds.
+
+    Args:
+        x: Tensor `(b, h, w, c)` with static `h` and `w`.
+        kernel: Tensor `(kh, kw, c)`.
+        strides: `(rows, columns)`.
+        padding: `"same"` (as Keras and TensorFlow pad) or `"valid"`.
+
+    Returns:
+        Tensor `(b, h', w', c)`.
+    """
+    kh, kw = kernel.shape[:2]
+    sizes, pads = [], [(0, 0)]
+    for n, k, s in zip(x.shape[1:3], (kh, kw), strides, strict=True):
+        if padding == "same":
+            out = -(-n // s)
+            total = max((out - 1) * s + k - n, 0)
+        else:
+            out, total = (n - k) // s + 1, 0
+        sizes.append(out)
+        pads.append((total // 2, total - total // 2))
+    x = ops.pad(x, pads + [(0, 0)])
+    (h, w), (sh, sw) = sizes, strides
+    y = 0
+    for i in range(kh):
+        for j in range(kw):
+            window = x[:, i : i + (h - 1) * sh + 1 : sh]
+            window = window[:, :, j : j + (w - 1) * sw + 1 : sw]
+            y = y + window * kernel[i, j]
+    return y

@@ -1,0 +1,139 @@
+"""`SlottedLayer`: shared parts, and parts that belong to one domain each."""
+
+import keras
+
+from keras_mdl.domains import require_domain
+
+
+class SlottedLayer(keras.layers.Layer):
+    """Base of all layers with one slot per domain.
+
+    A slotted layer is a chain of ordinary Keras layers, its *parts*. Some
+    parts are shared by all domains (the trunk), the others exist once for
+    every domain (the slots). Calling the layer for a domain runs the shared
+    parts and that domain's own parts, and no other:
+
+    ```
+    y = part_n(...part_2(part_1(x)))     parts of (layer, domain)
+    ```
+
+    Each part is a sublayer of its own, held in an attribute that carries the
+    domain's name. So the state of two domains is never in one variable, it is
+    saved under the domain's name (never by position), and decay, statistics,
+    counting and freezing follow from the object tree.
+
+    **In a functional model a slotted layer is transparent**: called on a
+    symbolic tensor it adds the nodes of its parts, not a node of its own. The
+    functional model of one domain then consists of ordinary layers and holds
+    the trunk's variables, this domain's variables and nothing else.
+
+    Subclasses implement `make_shared()` and `make_slot(domain)`, which return
+    dicts from role to unbuilt layer, and `order`, the roles in calling order.
+
+    Args:
+        domains: The names of the domains that get a slot.
+
+    Call arguments:
+        inputs: The input tensor.
+        domain: Name of the domain whose slot is used. Keyword only.
+        training: As for any Keras layer.
+
+    Raises:
+        ValueError: If `domain` has no slot; the message lists those that do.
+    """
+
+    order = ()
+
+    def __init__(self, domains, **kwargs):
+        super().__init__(**kwargs)
+        if isinstance(domains, str):
+            raise ValueError(
+                "`domains` must be a list of names. "
+                f"Received: domains={domains!r}"
+            )
+        self.domains = tuple(domains)
+        if not self.domains or len(set(self.domains)) < len(self.domains):
+            raise ValueError(
+                "`domains` must be one or more unique names. "
+                f"Received: domains={list(self.domains)}"
+            )
+        for role, layer in self.make_shared().items():
+            setattr(self, _shared_attribute(role), layer)
+        for domain in self.domains:
+            for role, layer in self.make_slot(domain).items():
+                setattr(self, _slot_attribute(domain, role), layer)
+
+    def make_shared(self):
+        """The parts that all domains use: `{role: layer}`."""
+        return {}
+
+    def make_slot(self, domain):
+        """The parts of one domain: `{role: layer}`."""
+        return {}
+
+    def part_options(self, role, domain=None):
+        """`name` and `dtype` for a part; every part has a unique name."""
+        name = f"{self.name}_{role}"
+        return {
+            "name": f"{name}_{domain}" if domain else name,
+            "dtype": self.dtype_policy,
+        }
+
+    @property
+    def shared(self):
+        """The shared parts: `{role: layer}`."""
+        return self._collect(_shared_attribute)
+
+    def slot(self, domain):
+        """The parts of `domain` alone: `{role: layer}`."""
+        require_domain(domain, self.domains)
+        return self._collect(lambda role: _slot_attribute(domain, role))
+
+    def parts(self, domain):
+        """The parts that `domain` runs through, in order: `{role: layer}`."""
+        found = {**self.shared, **self.slot(domain)}
+        return {role: found[role] for role in self.order if role in found}
+
+    def _collect(self, attribute):
+        found = {r: getattr(self, attribute(r), None) for r in self.order}
+        return {r: layer for r, layer in found.items() if layer is not None}
+
+    def build(self, input_shape):
+        for domain in self.domains:
+            shape = input_shape
+            for part in self.parts(domain).values():
+                if not part.built:
+                    part.build(shape)
+                shape = part.compute_output_shape(shape)
+
+    def __call__(self, inputs, *args, domain, **kwargs):
+        require_domain(domain, self.domains)
+        if isinstance(inputs, keras.KerasTensor):
+            if not self.built:
+                self.build(inputs.shape)
+            return self.call(inputs, domain=domain, **kwargs)
+        return super().__call__(inputs, *args, domain=domain, **kwargs)
+
+    def call(self, inputs, domain, training=None):
+        x = inputs
+        for part in self.parts(domain).values():
+            # `training` reaches parts through Keras' call context.
+            x = part(x)
+        return x
+
+    def compute_output_shape(self, input_shape):
+        shape = input_shape
+        for part in self.parts(self.domains[0]).values():
+            shape = part.compute_output_shape(shape)
+        return shape
+
+    def get_config(self):
+        return {**super().get_config(), "domains": list(self.domains)}
+
+
+def _shared_attribute(role):
+    return f"shared_{role}"
+
+
+def _slot_attribute(domain, role):
+    return f"slot_{domain}_{role}"

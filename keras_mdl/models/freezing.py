@@ -1,0 +1,146 @@
+"""`FreezePlan`: exactly which variables train in a phase, as a table."""
+
+import fnmatch
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class FreezePlan:
+    """An ordered table of rules: path pattern -> trained or frozen.
+
+    Variables have paths such as
+
+    ```
+    trunk/block1_conv1/pointwise/kernel
+    domains/dtd/block1_conv1/depthwise/kernel
+    domains/dtd/block1_norm1/norm/gamma
+    domains/dtd/head/head/bias
+    ```
+
+    that is `trunk` or `domains/<name>`, then layer, role and variable. The
+    first rule that matches decides (`*` also spans slashes), and every
+    variable must match one. `{domain}` in a pattern stands for the domain (or
+    the domains) being trained.
+
+    Args:
+        phase: Name of the phase.
+        rules: Pairs of (pattern, whether it trains).
+
+    Example:
+
+    >>> rules = [("domains/{domain}/*/bias", True), ("*", False)]
+    >>> plan = FreezePlan("biases", rules)
+    >>> plan.trains("domains/dtd/head/head/bias", ["dtd"])
+    True
+    """
+
+    phase: str
+    rules: tuple
+
+    def __post_init__(self):
+        object.__setattr__(
+            self, "rules", tuple((p, bool(t)) for p, t in self.rules)
+        )
+
+    def trains(self, path, domains):
+        """Whether the variable at `path` trains.
+
+        Raises:
+            ValueError: If no rule matches.
+        """
+        for pattern, trained in self.rules:
+            for domain in domains:
+                if fnmatch.fnmatchcase(
+                    path, pattern.replace("{domain}", domain)
+                ):
+                    return trained
+        raise ValueError(
+            f"No rule of phase {self.phase!r} matches the variable {path!r}. "
+            "Add a last rule ('*', True) or ('*', False). "
+            f"Received: rules={list(self.rules)}"
+        )
+
+
+_OWN = "domains/{domain}/"
+PHASES = {
+    plan.phase: plan
+    for plan in (
+        # Stage 1 of the paper: the base domain, trunk included.
+        FreezePlan(
+            "base", [("trunk/*", True), (_OWN + "*", True), ("*", False)]
+        ),
+        # Stage 2 of the paper: a domain's own slot, the trunk stays as it is.
+        FreezePlan("domain", [(_OWN + "*", True), ("*", False)]),
+        # A linear classifier on frozen features (BatchNorm frozen too).
+        FreezePlan("head", [(_OWN + "head/*", True), ("*", False)]),
+        # The same with the domain's own BatchNorm adapted.
+        FreezePlan(
+            "head_and_norm",
+            [(_OWN + "head/*", True), (_OWN + "*/norm/*", True), ("*", False)],
+        ),
+        # Soft sharing: the gates alone (the paper's text), or with the target's
+        # BatchNorm, last pointwise and head (the released code).
+        FreezePlan("gate", [(_OWN + "*/gate/*", True), ("*", False)]),
+        FreezePlan(
+            "gate_and_slot",
+            [(_OWN + "*/depthwise/*", False), (_OWN + "*", True), ("*", False)],
+        ),
+        FreezePlan("frozen", [("*", False)]),
+    )
+}
+
+
+def get_plan(phase):
+    """The plan of a phase by name; a `FreezePlan` is returned as it is.
+
+    Raises:
+        ValueError: If the name is unknown; the message lists those known.
+    """
+    if isinstance(phase, FreezePlan):
+        return phase
+    if phase not in PHASES:
+        raise ValueError(
+            f"Unknown phase: {phase!r}. Known phases: {', '.join(PHASES)}, or "
+            "a `FreezePlan` of your own"
+        )
+    return PHASES[phase]
+
+
+def format_plan(plan, domains, variables):
+    """The plan applied to real variables, as a printable table.
+
+    Args:
+        plan: A `FreezePlan`.
+        domains: Names of the domains being trained.
+        variables: `{path: variable}`.
+    """
+    rows = {}
+    for path, variable in variables.items():
+        owner, role = _owner_and_role(path)
+        trained = plan.trains(path, domains)
+        row = rows.setdefault((owner, role, trained), [0, 0])
+        row[0] += 1
+        row[1] += _size(variable)
+    lines = [
+        f"phase {plan.phase!r}, training {', '.join(domains)}",
+        f"  {'owner':<24} {'part':<12} {'tensors':>7} {'numbers':>11}",
+    ]
+    for (owner, role, trained), (tensors, numbers) in rows.items():
+        state = "trains" if trained else "frozen"
+        lines.append(
+            f"  {owner:<24} {role:<12} {tensors:>7} {numbers:>11,}  {state}"
+        )
+    return "\n".join(lines)
+
+
+def _owner_and_role(path):
+    parts = path.split("/")
+    head = 1 if parts[0] == "trunk" else 2
+    return "/".join(parts[:head]), parts[head + 1]
+
+
+def _size(variable):
+    size = 1
+    for n in variable.shape:
+        size *= n
+    return size

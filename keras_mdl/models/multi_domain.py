@@ -1,0 +1,499 @@
+"""`MultiDomainModel`: one trunk, a slot per domain, and the verbs."""
+
+import types
+
+import keras
+
+from keras_mdl.domains import Domain, as_domains, require_domain
+from keras_mdl.layers import DomainHead
+from keras_mdl.models import domain_file
+from keras_mdl.models.fingerprint import fingerprint
+from keras_mdl.models.freezing import get_plan
+from keras_mdl.models.summary import DomainSummary, summarize
+from keras_mdl.models.views import DomainModel, JointModel, save_atomically
+
+
+@keras.saving.register_keras_serializable("keras_mdl")
+class MultiDomainModel(keras.Model):
+    """One network for many visual domains: a shared trunk and a slot for each.
+
+    The model is a value: verbs that add or remove a domain return another
+    model and leave this one as it is. To train, evaluate or predict, ask for
+    a view: `model.for_domain("dtd")` is an ordinary `keras.Model` over the
+    trunk and that domain's slot; `model.joint()` trains several domains in
+    one `fit`. Views share the model's variables.
+
+    Args:
+        domains: `keras_mdl.Domain` objects, or `{name: classes}`.
+        backbone: A function `backbone(x, slot, **backbone_config)`, registered
+            with `keras.saving.register_keras_serializable`. It is called once
+            per domain with a symbolic image tensor and returns the features:
+            a map `(b, h, w, c)`, which is then averaged over space, or
+            vectors `(b, c)`. `slot(layer_class, name, **options)` gives the
+            slotted layer of that name bound to the current domain, making it
+            on first use; layers without variables (ReLU, pooling, Add) are
+            used as in any functional model.
+        backbone_config: Keyword arguments of `backbone`.
+        input_shape: `(height, width, 3)`; height and width may be `None`.
+        input_dtype: `"float32"` or `"uint8"`. Pixels are in `[0, 255]` either
+            way; each domain's mean and std are applied inside the model.
+        dropout: Rate before the classifier, one number or `{domain: rate}`.
+        include_top: `False` leaves out the heads: outputs are the features.
+        size_multiple: Image sides must be divisible by this.
+        name, dtype: As for any Keras model.
+
+    Call arguments:
+        inputs: `{domain: images}`, for any of the domains.
+
+    Output: `{domain: logits}` (or features).
+
+    Raises:
+        ValueError: For invalid domains, input shape, dtype or dropout.
+    """
+
+    def __init__(
+        self,
+        domains,
+        backbone,
+        backbone_config=None,
+        input_shape=(72, 72, 3),
+        input_dtype="float32",
+        dropout=0.0,
+        include_top=True,
+        size_multiple=1,
+        **kwargs,
+    ):
+        domains = as_domains(domains)
+        if isinstance(backbone, (str, dict)):
+            backbone = keras.saving.deserialize_keras_object(backbone)
+        names = [d.name for d in domains]
+        _check_input(input_shape, input_dtype, size_multiple)
+        super().__init__(**kwargs)
+        # A namespace, because Keras tracks (and saves) what dicts and lists
+        # hold, and the views and layers here are saved by name instead.
+        self._mdl = types.SimpleNamespace(
+            domains={d.name: d for d in domains},
+            backbone=backbone,
+            backbone_config=dict(backbone_config or {}),
+            input_shape=tuple(input_shape),
+            input_dtype=input_dtype,
+            dropout=_dropout_by_domain(dropout, names),
+            include_top=include_top,
+            size_multiple=size_multiple,
+            slotted={},
+            views={},
+            parameters=frozenset(),
+        )
+        graphs = {name: self._graph(name) for name in names}
+        for name, layer in self._mdl.slotted.items():
+            setattr(self, f"slotted_{name}", layer)
+        self.built = True
+        # Fresh layers are trainable: what is a parameter and what a
+        # statistic can be read off now, before any plan sets a flag.
+        self._mdl.parameters = frozenset(
+            p for p, v in self.variables_by_path().items() if v.trainable
+        )
+        default = get_plan(self.default_phase)
+        for name, graph in graphs.items():
+            self._mdl.views[name, default] = self._view(name, graph, default)
+
+    # === Building ===
+
+    def _graph(self, domain):
+        """The functional graph of one domain: `(inputs, outputs)`."""
+        mdl, used = self._mdl, set()
+        info = mdl.domains[domain]
+
+        def slot(layer_class, name, **options):
+            if name in used:
+                raise ValueError(
+                    f"The backbone uses the layer name {name!r} twice"
+                )
+            used.add(name)
+            layer = mdl.slotted.get(name)
+            if layer is None:
+                options.setdefault("domains", list(mdl.domains))
+                layer = layer_class(
+                    name=name, dtype=self.dtype_policy, **options
+                )
+                mdl.slotted[name] = layer
+            return lambda x: layer(x, domain=domain)
+
+        inputs = keras.Input(
+            mdl.input_shape, dtype=mdl.input_dtype, name="images"
+        )
+        # (pixels / 255 - mean) / std, in float32 under any policy.
+        x = keras.layers.Rescaling(
+            scale=[1 / (255 * s) for s in info.std],
+            offset=[-m / s for m, s in zip(info.mean, info.std, strict=True)],
+            dtype="float32",
+            name="normalize",
+        )(inputs)
+        x = mdl.backbone(x, slot, **mdl.backbone_config)
+        if len(x.shape) == 4:
+            x = keras.layers.GlobalAveragePooling2D(
+                name="pool", dtype=self.dtype_policy
+            )(x)
+        if mdl.include_top:
+            units = {n: d.num_classes for n, d in mdl.domains.items()}
+            x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
+        return inputs, x
+
+    def _view(self, domain, graph, phase, name=None):
+        inputs, outputs = graph
+        view = DomainModel(inputs=inputs, outputs=outputs, name=name or domain)
+        prefixes = self._parts([domain])
+        variables = _by_path(prefixes)
+        view.attach(
+            owner=self,
+            parts=prefixes,
+            parameters={
+                p: v for p, v in variables.items() if p in self._mdl.parameters
+            },
+            domains=[domain],
+            phase=phase,
+            input_multiple=self._mdl.size_multiple,
+        )
+        return view
+
+    def _parts(self, domains):
+        """`{path prefix: layer}` of the trunk and of `domains`."""
+        found = {}
+        for name, layer in self._mdl.slotted.items():
+            for role, part in layer.shared.items():
+                found[f"trunk/{name}/{role}"] = part
+        for domain in domains:
+            for name, layer in self._mdl.slotted.items():
+                for role, part in layer.slot(domain).items():
+                    found[f"domains/{domain}/{name}/{role}"] = part
+        return {prefix: part for prefix, part in found.items() if part.weights}
+
+    # === Looking ===
+
+    @property
+    def domains(self):
+        """`{name: Domain}`, in the order in which they were added."""
+        return dict(self._mdl.domains)
+
+    @property
+    def default_phase(self):
+        """`"base"` while there is one domain, `"domain"` from two on.
+
+        With a single domain nobody is disturbed and everything trains. As
+        soon as others depend on the trunk, it stays as it is unless a view
+        asks for `phase="base"`.
+        """
+        return "base" if len(self._mdl.domains) == 1 else "domain"
+
+    def variables_by_path(self, domain=None):
+        """`{path: variable}`: trunk and all domains, or only one domain's own.
+
+        Args:
+            domain: If given, only `domains/<domain>/...`.
+        """
+        if domain is None:
+            return _by_path(self._parts(self._mdl.domains))
+        self._require(domain)
+        own = f"domains/{domain}/"
+        return {
+            p: v
+            for p, v in _by_path(self._parts([domain])).items()
+            if p.startswith(own)
+        }
+
+    def fingerprint(self):
+        """SHA-256 of the trunk and of each domain's slot, statistics included.
+
+        Returns:
+            `{"trunk": hex digest, "domains/<name>": hex digest, ...}`. Equal
+            digests mean bit-identical variables.
+        """
+        variables = self.variables_by_path()
+        owners = ["trunk", *(f"domains/{d}" for d in self._mdl.domains)]
+        return {
+            o: fingerprint(
+                {p: v for p, v in variables.items() if p.startswith(o + "/")}
+            )
+            for o in owners
+        }
+
+    def summary_by_domain(self):
+        """What is shared and what each domain costs: numbers, MACs, bytes.
+
+        Returns:
+            A `DomainSummary`; `print` shows it as a table.
+        """
+        return DomainSummary(summarize(self))
+
+    def __iter__(self):
+        return iter(self._mdl.domains)
+
+    def __contains__(self, name):
+        return name in self._mdl.domains
+
+    def _require(self, name):
+        return require_domain(name, self._mdl.domains)
+
+    # === Views ===
+
+    def for_domain(self, name, phase=None):
+        """The network of one domain, as an ordinary `keras.Model`.
+
+        Args:
+            name: Name of the domain.
+            phase: What trains: `"base"` (trunk and slot), `"domain"` (the
+                slot), `"head"`, `"head_and_norm"`, `"frozen"`, or a
+                `FreezePlan`. Default: `default_phase`.
+
+        Returns:
+            A `DomainModel`. The same arguments give the same object.
+
+        Raises:
+            ValueError: For an unknown domain or phase.
+        """
+        self._require(name)
+        plan = get_plan(phase or self.default_phase)
+        key = (name, plan)
+        if key not in self._mdl.views:
+            self._mdl.views[key] = self._view(name, self._graph(name), plan)
+        return self._mdl.views[key]
+
+    def __getitem__(self, name):
+        return self.for_domain(name)
+
+    def joint(self, domains=None, phase=None):
+        """Several domains for one `fit`, a batch of each in every step.
+
+        Args:
+            domains: Names; default all.
+            phase: As for `for_domain`; `"base"` trains the trunk on all.
+
+        Returns:
+            A new `JointModel`.
+
+        Raises:
+            ValueError: For an unknown domain or phase.
+        """
+        names = [self._require(n) for n in (domains or self._mdl.domains)]
+        plan = get_plan(phase or self.default_phase)
+        # In one graph the inputs and the nested networks need unique names.
+        parts = {
+            n: self._view(n, self._graph(n), plan, f"{n}_network")
+            for n in names
+        }
+        inputs = {
+            n: keras.Input(
+                self._mdl.input_shape, dtype=self._mdl.input_dtype, name=n
+            )
+            for n in names
+        }
+        model = JointModel(
+            inputs=inputs,
+            outputs={n: view(inputs[n]) for n, view in parts.items()},
+            name="joint",
+        )
+        variables = _by_path(self._parts(names))
+        model.attach(
+            owner=self,
+            parts=self._parts(names),
+            parameters={
+                p: v for p, v in variables.items() if p in self._mdl.parameters
+            },
+            domains=names,
+            phase=plan,
+            input_multiple=self._mdl.size_multiple,
+            children=parts.values(),
+        )
+        return model.make_loss_weights()
+
+    def call(self, inputs, training=None):
+        if not isinstance(inputs, dict):
+            raise ValueError(
+                "A MultiDomainModel takes `{domain: images}`. For one domain "
+                f"use `model[name]`, with a name of {list(self._mdl.domains)}. "
+                f"Received: inputs of type {type(inputs).__name__}"
+            )
+        return {
+            name: self.for_domain(name)(x, training=training)
+            for name, x in inputs.items()
+        }
+
+    # === Adding and removing ===
+
+    def with_domain(self, domain, classes=None, init_from=None, dropout=0.0):
+        """A wider model: the same trunk and domains, and one more.
+
+        Every existing domain is bit-identical in the new model.
+
+        Args:
+            domain: A `Domain`, or a name (then `classes` is needed).
+            classes: Class names, or their number.
+            init_from: Name of the domain whose slot the new one starts from,
+                BatchNorm statistics included (the paper: ImageNet's). The
+                head starts fresh. Default: the model's first domain.
+            dropout: Rate before the new domain's classifier.
+
+        Returns:
+            A new `MultiDomainModel`.
+
+        Raises:
+            ValueError: If the name is taken or invalid, or `init_from`
+                unknown.
+        """
+        if not isinstance(domain, Domain):
+            if classes is None:
+                raise ValueError(
+                    f"`classes` is needed to add the domain {domain!r}"
+                )
+            domain = Domain(domain, classes)
+        source = init_from or next(iter(self._mdl.domains))
+        self._require(source)
+        wider = self._rebuild(
+            [*self._mdl.domains.values(), domain],
+            {**self._mdl.dropout, domain.name: dropout},
+        )
+        own, other = f"domains/{domain.name}/", f"domains/{source}/"
+        mine, theirs = wider.variables_by_path(), self.variables_by_path()
+        for path, variable in mine.items():
+            if path.startswith(own + "head/"):
+                continue
+            if path.startswith(own):
+                path = other + path.removeprefix(own)
+            variable.assign(keras.ops.copy(theirs[path]))
+        return wider
+
+    def without_domain(self, name):
+        """The narrower model: without `name`, the rest bit-identical.
+
+        Raises:
+            ValueError: If `name` is unknown or the last domain.
+        """
+        self._require(name)
+        if len(self._mdl.domains) == 1:
+            raise ValueError(
+                f"{name!r} is the only domain: a model needs at least one"
+            )
+        rest = {n: d for n, d in self._mdl.domains.items() if n != name}
+        narrower = self._rebuild(rest.values(), self._mdl.dropout)
+        theirs = self.variables_by_path()
+        for path, variable in narrower.variables_by_path().items():
+            variable.assign(keras.ops.copy(theirs[path]))
+        return narrower
+
+    def only_domain(self, name):
+        """The model of one domain alone, bit-identical (for `individual` nets).
+
+        Raises:
+            ValueError: If `name` is unknown.
+        """
+        model = self
+        self._require(name)
+        for other in self._mdl.domains:
+            if other != name:
+                model = model.without_domain(other)
+        return model
+
+    def _rebuild(self, domains, dropout):
+        config = self.get_config()
+        config["domains"] = as_domains(domains)
+        names = {d.name for d in config["domains"]}
+        config["dropout"] = {n: r for n, r in dropout.items() if n in names}
+        return type(self).from_config(config)
+
+    # === Files ===
+
+    def save_domain(self, name, path):
+        """Saves one domain's slot alone, bound to the trunk by its hash.
+
+        Args:
+            name: Name of the domain.
+            path: File to write (safetensors format), atomically.
+
+        Raises:
+            ValueError: If the domain is unknown.
+        """
+        self._require(name)
+        domain_file.save(self, name, path)
+
+    def load_domain(self, path):
+        """A wider model with the domain saved in `path`.
+
+        Returns:
+            A new `MultiDomainModel`.
+
+        Raises:
+            ValueError: If the file is not a complete domain file, was saved
+                for another trunk or backbone, or the name is taken.
+        """
+        return domain_file.load(self, path)
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save`; a `.keras` file is written atomically."""
+        save_atomically(super().save, filepath, overwrite, kwargs)
+
+    def get_build_config(self):
+        return None  # everything is built by the constructor
+
+    def get_config(self):
+        mdl = self._mdl
+        return {
+            "name": self.name,
+            "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            "domains": [d.to_config() for d in mdl.domains.values()],
+            "backbone": keras.saving.serialize_keras_object(mdl.backbone),
+            "backbone_config": dict(mdl.backbone_config),
+            "input_shape": list(mdl.input_shape),
+            "input_dtype": mdl.input_dtype,
+            "dropout": dict(mdl.dropout),
+            "include_top": mdl.include_top,
+            "size_multiple": mdl.size_multiple,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _by_path(parts):
+    found = {}
+    for prefix, layer in parts.items():
+        for variable in layer.weights:
+            inner = variable.path.rpartition(f"{layer.name}/")[2]
+            found[f"{prefix}/{inner}"] = variable
+    return found
+
+
+def _dropout_by_domain(dropout, names):
+    rates = (
+        dropout if isinstance(dropout, dict) else dict.fromkeys(names, dropout)
+    )
+    for name, rate in rates.items():
+        require_domain(name, names)
+        if not 0 <= rate < 1:
+            raise ValueError(
+                f"`dropout` must be in [0, 1). Received: {rate} for {name!r}"
+            )
+    return {n: float(r) for n, r in rates.items() if r}
+
+
+def _check_input(input_shape, input_dtype, multiple):
+    if input_dtype not in ("float32", "uint8"):
+        raise ValueError(
+            "`input_dtype` must be 'float32' or 'uint8'. "
+            f"Received: input_dtype={input_dtype!r}"
+        )
+    shape = tuple(input_shape)
+    if len(shape) != 3 or shape[2] != 3:
+        raise ValueError(
+            "`input_shape` must be (height, width, 3). "
+            f"Received: input_shape={input_shape}"
+        )
+    for n in shape[:2]:
+        if n is not None and (n < multiple or n % multiple):
+            raise ValueError(
+                f"Height and width in `input_shape` must be divisible by "
+                f"{multiple}, or None: the network halves the image and a "
+                "strided convolution rounds up where the average-pool "
+                "shortcut rounds down. "
+                f"Received: input_shape={input_shape}"
+            )

@@ -1,0 +1,148 @@
+"""`build_resnet26`: the network of Guo et al. as released."""
+
+import keras
+
+from keras_mdl.layers import (
+    DomainBatchNormalization,
+    SharedPointwiseDepthwiseConv,
+)
+from keras_mdl.models.multi_domain import MultiDomainModel
+
+SIZE_MULTIPLE = 8  # three halvings
+
+
+def build_resnet26(
+    domains=None,
+    input_shape=(72, 72, 3),
+    width=1.0,
+    dropout=0.0,
+    input_dtype="float32",
+    include_top=True,
+    **kwargs,
+):
+    """The depthwise-separable ResNet-26 with a shared pointwise trunk.
+
+    Stem; 3 macro blocks of 4 residual blocks with 128, 256 and 512 channels,
+    the first block of each with stride 2; BatchNorm, ReLU, global average
+    pooling, linear classifier. 25 separable convolutions and the classifier
+    make 26 layers. The pointwise kernels of layers 1 to 24 are shared by all
+    domains; the depthwise kernels, BatchNorms, the pointwise kernel of layer
+    25 and the classifier belong to one domain each.
+
+    Args:
+        domains: `keras_mdl.Domain` objects or `{name: classes}`. Default: the
+            paper's base domain, `imagenet12` with 1000 classes.
+        input_shape: `(height, width, 3)`, divisible by 8, or `None` for sizes
+            that vary (the released recipes train on 64 and test on 72).
+        width: Multiplier of all channel numbers (rounded, at least 1).
+        dropout: Rate before the classifier, a number or `{domain: rate}`.
+        input_dtype: `"float32"` or `"uint8"`; pixels are in `[0, 255]`.
+        include_top: `False` leaves out the classifiers.
+        **kwargs: `name` and `dtype`, as for any Keras model.
+
+    Returns:
+        A `MultiDomainModel`. With no arguments it has 3,169,667 trainable
+        numbers; 2,656,667 without the head; each further domain adds 338,139
+        and its head.
+
+    Raises:
+        ValueError: For a size that is not divisible by 8 (the strided
+            convolution and the average-pool shortcut would disagree), or a
+            `width` that is not positive.
+
+    Example:
+
+    >>> model = build_resnet26({"base": 10}, (32, 32, 3), width=0.25)
+    >>> model = model.with_domain("signs", classes=["stop", "yield"])
+    >>> model["signs"].output_shape
+    (None, 2)
+
+    Reference: Guo, Li, Wang, Rosing, "Depthwise Convolution Is All You Need
+    for Learning Multiple Visual Domains", AAAI 2019; details (no ReLU after
+    the stem, initialisation, zero-padded shortcuts) from the released code.
+    """
+    if not width > 0:
+        raise ValueError(f"`width` must be positive. Received: width={width}")
+    return MultiDomainModel(
+        domains={"imagenet12": 1000} if domains is None else domains,
+        backbone=resnet26,
+        backbone_config={"width": width},
+        input_shape=input_shape,
+        input_dtype=input_dtype,
+        dropout=dropout,
+        include_top=include_top,
+        size_multiple=SIZE_MULTIPLE,
+        **{"name": "resnet26", **kwargs},
+    )
+
+
+@keras.saving.register_keras_serializable("keras_mdl")
+def resnet26(x, slot, width=1.0):
+    """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
+
+    def channels(n):
+        return max(1, round(n * width))
+
+    def conv(x, name, n, strides=1, pointwise="shared"):
+        return slot(
+            SharedPointwiseDepthwiseConv,
+            name,
+            filters=n,
+            strides=strides,
+            pointwise=pointwise,
+        )(x)
+
+    def norm(x, name):
+        return slot(DomainBatchNormalization, name)(x)
+
+    def relu(x, name):
+        return keras.layers.ReLU(name=name)(x)
+
+    x = norm(conv(x, "stem", channels(64)), "stem_norm")
+    for stage, n in enumerate((128, 256, 512), start=1):
+        for block in range(1, 5):
+            name = f"stage{stage}_block{block}"
+            first = block == 1
+            last = stage == 3 and block == 4
+            y = conv(x, f"{name}_conv1", channels(n), 2 if first else 1)
+            y = relu(norm(y, f"{name}_norm1"), f"{name}_relu1")
+            # Layer 25, the last pointwise, is private to give each domain
+            # some capacity of its own.
+            y = conv(
+                y,
+                f"{name}_conv2",
+                channels(n),
+                pointwise="domain" if last else "shared",
+            )
+            y = norm(y, f"{name}_norm2")
+            if first:
+                x = _halved_and_widened(x, y.shape[-1], name)
+            x = keras.layers.Add(name=f"{name}_add")([x, y])
+            x = relu(x, f"{name}_relu2")
+    return relu(norm(x, "end_norm"), "end_relu")
+
+
+def _halved_and_widened(x, channels, name):
+    """The shortcut without parameters: average pool, zeros as new channels."""
+    x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+    extra = channels - x.shape[-1]
+    return _ZeroChannels(extra, name=f"{name}_zeros")(x) if extra else x
+
+
+@keras.saving.register_keras_serializable("keras_mdl")
+class _ZeroChannels(keras.layers.Layer):
+    """Appends `channels` channels of zeros."""
+
+    def __init__(self, channels, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = channels
+
+    def call(self, inputs):
+        pad = [(0, 0)] * (len(inputs.shape) - 1) + [(0, self.channels)]
+        return keras.ops.pad(inputs, pad)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + self.channels)
+
+    def get_config(self):
+        return {**super().get_config(), "channels": self.channels}

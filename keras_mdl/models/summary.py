@@ -1,0 +1,130 @@
+"""What is shared and what each domain costs, counted on the real network."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a `DomainSummary`.
+
+    Attributes:
+        owner: `"trunk"` or a domain's name.
+        parameters: Trainable numbers, the head included.
+        head: Trainable numbers of the head alone.
+        statistics: BatchNorm means and variances (stored, not trained).
+        macs: Multiply-accumulates of one image through the whole network of
+            the domain; 0 for the trunk row, `None` for unknown image sizes.
+        bytes: Memory of parameters and statistics.
+    """
+
+    owner: str
+    parameters: int
+    head: int
+    statistics: int
+    macs: int | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class DomainSummary:
+    """Rows for the trunk and every domain; `print` shows a table."""
+
+    rows: tuple
+
+    def to_dicts(self):
+        """The rows as plain dicts."""
+        return [vars(row) for row in self.rows]
+
+    def __str__(self):
+        head = ("", "parameters", "of it head", "statistics", "MACs", "KiB")
+        table = [head]
+        for r in self.rows:
+            macs = "" if not r.macs else f"{r.macs / 1e6:,.1f} M"
+            table.append(
+                (
+                    r.owner,
+                    f"{r.parameters:,}",
+                    f"{r.head:,}",
+                    f"{r.statistics:,}",
+                    macs,
+                    f"{r.bytes / 1024:,.0f}",
+                )
+            )
+        table.append(
+            (
+                "total",
+                f"{sum(r.parameters for r in self.rows):,}",
+                f"{sum(r.head for r in self.rows):,}",
+                f"{sum(r.statistics for r in self.rows):,}",
+                "",
+                f"{sum(r.bytes for r in self.rows) / 1024:,.0f}",
+            )
+        )
+        widths = [max(len(row[i]) for row in table) for i in range(len(head))]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        )
+
+
+def summarize(model):
+    """The rows of `model.summary_by_domain()`."""
+    parameters = model._mdl.parameters
+    variables = model.variables_by_path()
+    rows = []
+    for owner in ("trunk", *model.domains):
+        prefix = "trunk/" if owner == "trunk" else f"domains/{owner}/"
+        own = {p: v for p, v in variables.items() if p.startswith(prefix)}
+        sizes = {p: math.prod(v.shape) for p, v in own.items()}
+        rows.append(
+            Row(
+                owner=owner,
+                parameters=sum(n for p, n in sizes.items() if p in parameters),
+                head=sum(
+                    n
+                    for p, n in sizes.items()
+                    if p.startswith(prefix + "head/")
+                ),
+                statistics=sum(
+                    n for p, n in sizes.items() if p not in parameters
+                ),
+                macs=0 if owner == "trunk" else count_macs(model[owner]),
+                bytes=sum(n * _bytes(own[p].dtype) for p, n in sizes.items()),
+            )
+        )
+    return tuple(rows)
+
+
+def count_macs(model):
+    """Multiply-accumulates of one image through a functional model.
+
+    Convolutions (dense, depthwise, grouped) and dense layers count;
+    normalisation, activations and pooling do not, as is usual.
+
+    Returns:
+        An integer, or `None` if the image size is not fixed.
+    """
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dense):
+            total += math.prod(layer.kernel.shape)
+        elif isinstance(
+            layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+        ):
+            height, width = layer.output.shape[1:3]
+            if height is None or width is None:
+                return None
+            total += height * width * math.prod(layer.kernel.shape)
+    return total
+
+
+def _bytes(dtype):
+    return {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[
+        keras.backend.standardize_dtype(dtype)
+    ]

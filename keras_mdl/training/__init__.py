@@ -1,0 +1,20 @@
+"""Training: recipes, stages and optimizers for views of a model."""
+
+from keras_mdl.training.loop import train
+from keras_mdl.training.methods import METHODS, Method, get_method
+from keras_mdl.training.optimizers import CoupledSGD
+from keras_mdl.training.recipes import RECIPES, Recipe, get_recipe
+from keras_mdl.training.staged_freezing import Stage, StagedFreezing
+
+__all__ = [
+    "METHODS",
+    "RECIPES",
+    "CoupledSGD",
+    "Method",
+    "Recipe",
+    "Stage",
+    "StagedFreezing",
+    "get_method",
+    "get_recipe",
+    "train",
+]

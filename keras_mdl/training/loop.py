@@ -1,0 +1,53 @@
+"""`train`: one view, one recipe, one `fit`."""
+
+import keras
+
+from keras_mdl.training.recipes import Recipe
+
+
+def train(
+    view,
+    recipe,
+    training,
+    validation=None,
+    callbacks=(),
+    verbose="auto",
+    **compile_options,
+):
+    """Compiles a view as a recipe says and fits it.
+
+    Args:
+        view: A `DomainModel`; it is put into the recipe's phase.
+        recipe: A `Recipe`.
+        training: Batches of one epoch: anything with a length that
+            `keras.Model.fit` takes.
+        validation: Batches to evaluate after each epoch.
+        callbacks: Further callbacks.
+        verbose: As in `fit`.
+        **compile_options: As in `compile`, for example `jit_compile`.
+
+    Returns:
+        The `keras.callbacks.History`.
+
+    Raises:
+        TypeError: If `recipe` is not a `Recipe`.
+    """
+    if not isinstance(recipe, Recipe):
+        raise TypeError(
+            "`recipe` must be a Recipe (see `get_recipe`). "
+            f"Received: {recipe!r}"
+        )
+    view.train_only(recipe.phase)
+    view.compile(
+        recipe.optimizer(view.domain, len(training)),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        **compile_options,
+    )
+    return view.fit(
+        training,
+        epochs=recipe.epochs,
+        validation_data=validation,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )

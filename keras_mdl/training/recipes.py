@@ -1,0 +1,252 @@
+"""Published training recipes, and a short one, as named frozen values."""
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+import keras
+
+from keras_mdl.training.optimizers import CoupledSGD
+from keras_mdl.training.staged_freezing import Stage
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train one domain: everything but the images.
+
+    Attributes:
+        name: Key in `RECIPES`.
+        phase: What trains (see `FreezePlan`).
+        epochs: Number of epochs.
+        batch_size: Images per step.
+        learning_rate: At the start.
+        drops: Epochs (from 0) at which the rate is multiplied by `factor`.
+            With `cosine`, empty: the rate falls to zero along a half cosine.
+        factor: See `drops`.
+        cosine: Whether the rate follows a half cosine.
+        optimizer_name: `"coupled_sgd"` or `"adamw"`.
+        momentum: For SGD.
+        weight_decay: For domains not in `decays`.
+        decays: `{domain: weight decay}`.
+        dropouts: `{domain: dropout before the classifier}`, others 0.
+        crops: Key for `keras_mdl.data.Preprocess.decathlon`, or `None`.
+        note: Where the values come from, and what is inferred.
+    """
+
+    name: str
+    phase: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    drops: tuple = ()
+    factor: float = 0.1
+    cosine: bool = False
+    optimizer_name: str = "coupled_sgd"
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    decays: MappingProxyType = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
+    dropouts: MappingProxyType = field(
+        default_factory=lambda: MappingProxyType({}), hash=False
+    )
+    crops: str | None = "guo"
+    note: str = ""
+
+    def decay(self, domain):
+        """The weight decay of a domain."""
+        return self.decays.get(domain, self.weight_decay)
+
+    def dropout(self, domain):
+        """The dropout rate before a domain's classifier."""
+        return self.dropouts.get(domain, 0.0)
+
+    def optimizer(self, domain, steps_per_epoch):
+        """A new optimizer whose schedule covers the whole recipe.
+
+        Args:
+            domain: Name of the domain (for its weight decay).
+            steps_per_epoch: Optimizer steps in an epoch.
+        """
+        rate = self.learning_rate
+        if self.cosine:
+            rate = keras.optimizers.schedules.CosineDecay(
+                rate, self.epochs * steps_per_epoch
+            )
+        elif self.drops:
+            rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+                # A boundary belongs to the stretch before it.
+                [d * steps_per_epoch - 1 for d in self.drops],
+                [rate * self.factor**i for i in range(len(self.drops) + 1)],
+            )
+        if self.optimizer_name == "adamw":
+            return keras.optimizers.AdamW(rate, weight_decay=self.decay(domain))
+        return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
+
+    def stage(self):
+        """The recipe as one `Stage` for `StagedFreezing` (drops only)."""
+        if self.cosine:
+            raise ValueError(
+                f"Recipe {self.name!r} has a cosine schedule, not drops: use "
+                "its `optimizer`"
+            )
+        return Stage(
+            self.phase, self.epochs, self.learning_rate, self.drops, self.factor
+        )
+
+    def replace(self, **changes):
+        """The same recipe with some values changed."""
+        return replace(self, **changes)
+
+
+def _by_domain(**values):
+    return MappingProxyType(
+        {name.replace("_", "-"): v for name, v in values.items()}
+    )
+
+
+# Weight decay of stage 2, by domain: the paper's table and the code's list,
+# which differ for svhn and vgg-flowers.
+_PAPER_DECAYS = _by_domain(
+    aircraft=5e-4,
+    cifar100=5e-4,
+    daimlerpedcls=5e-4,
+    dtd=2e-3,
+    gtsrb=3e-4,
+    omniglot=5e-4,
+    svhn=3e-4,
+    ucf101=5e-4,
+    vgg_flowers=3e-4,
+)
+_CODE_DECAYS = _by_domain(
+    aircraft=5e-4,
+    cifar100=5e-4,
+    daimlerpedcls=5e-4,
+    dtd=2e-3,
+    gtsrb=3e-4,
+    omniglot=5e-4,
+    svhn=2e-4,
+    ucf101=5e-4,
+    vgg_flowers=1e-4,
+    imagenet12=1e-4,
+)
+_CODE_DROPOUTS = _by_domain(gtsrb=0.5, ucf101=0.5, daimlerpedcls=0.5)
+
+RECIPES = MappingProxyType(
+    {
+        recipe.name: recipe
+        for recipe in (
+            Recipe(
+                "paper-base",
+                "base",
+                120,
+                256,
+                0.1,
+                (80, 100),
+                weight_decay=1e-4,
+                note="Guo et al., section on training: stage 1 on ImageNet. "
+                "Crops from the released code; the paper gives none.",
+            ),
+            Recipe(
+                "paper-domain",
+                "domain",
+                100,
+                256,
+                0.1,
+                (60, 80),
+                decays=_PAPER_DECAYS,
+                note="Stage 2: one domain, from the base's slot. Batch size "
+                "and crops as in stage 1.",
+            ),
+            Recipe(
+                "paper-gate",
+                "gate",
+                10,
+                256,
+                0.1,
+                (5,),
+                decays=_PAPER_DECAYS,
+                note="Soft sharing: the paper trains the gates only.",
+            ),
+            Recipe(
+                "code-base",
+                "base",
+                120,
+                128,
+                0.1,
+                (80, 100),
+                weight_decay=5e-4,
+                note="Released params.json and log of stage 1.",
+            ),
+            Recipe(
+                "code-domain",
+                "domain",
+                100,
+                128,
+                0.1,
+                (40,),
+                decays=_CODE_DECAYS,
+                dropouts=_CODE_DROPOUTS,
+                note="Released main.py: arguments 40/60/80, but the lines "
+                "that apply the second and third drop are commented out.",
+            ),
+            Recipe(
+                "code-gate",
+                "gate_and_slot",
+                10,
+                128,
+                0.1,
+                (5,),
+                decays=_CODE_DECAYS,
+                note="Released main_sharing.py: BatchNorm, the last pointwise "
+                "and the classifier keep training with the gates.",
+            ),
+            Recipe(
+                "code-individual",
+                "base",
+                120,
+                128,
+                0.1,
+                (80, 100),
+                weight_decay=5e-4,
+                note="Released finetune.py: the individual networks.",
+            ),
+            Recipe(
+                "quick-base",
+                "base",
+                20,
+                64,
+                3e-3,
+                cosine=True,
+                optimizer_name="adamw",
+                weight_decay=0.01,
+                crops=None,
+                note="Ours, for small networks and minutes of CPU time.",
+            ),
+            Recipe(
+                "quick-domain",
+                "domain",
+                12,
+                64,
+                3e-3,
+                cosine=True,
+                optimizer_name="adamw",
+                weight_decay=0.01,
+                crops=None,
+                note="Ours, the same for a further domain.",
+            ),
+        )
+    }
+)
+
+
+def get_recipe(name):
+    """The recipe of that name.
+
+    Raises:
+        ValueError: If there is none; the message lists those known.
+    """
+    if name not in RECIPES:
+        raise ValueError(
+            f"Unknown recipe: {name!r}. Known recipes: {', '.join(RECIPES)}"
+        )
+    return RECIPES[name]
