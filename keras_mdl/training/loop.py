@@ -50,4 +50,5 @@ def train(
         validation_data=validation,
         callbacks=list(callbacks),
         verbose=verbose,
+        shuffle=False,  # the loaders shuffle, as a function of the epoch
     )

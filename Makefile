@@ -1,0 +1,44 @@
+# `make demo` and `make test` set up all they need on a machine that has only
+# Python (3.11 to 3.13) and make: a virtual environment in .venv, filled from
+# the package index once. After that both work offline.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1
+
+.PHONY: demo test lint setup clean
+
+demo: $(VENV)/.demo
+	$(RUN) $(BIN)/keras-mdl demo --overwrite
+
+test: lint
+	$(RUN) KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist loadfile
+	$(RUN) KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist loadfile \
+		tests/layers tests/models tests/training
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+setup: $(VENV)/.dev
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+	sys.exit(0 if (3, 11) <= v <= (3, 13) else \
+	"keras_mdl needs Python 3.11 to 3.13, this is %d.%d. " % v + \
+	"Say which to use: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/.python
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache
