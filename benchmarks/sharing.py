@@ -53,7 +53,7 @@ def parse():
     p.add_argument(
         "--images",
         type=int,
-        default=45_000,
+        default=30_000,
         help="images seen per domain and method (sets the epochs)",
     )
     p.add_argument("--work", type=pathlib.Path, default="runs/sharing")
@@ -119,6 +119,9 @@ def run(args, seed, model, data, method):
     start = time.perf_counter()
     history = fit(args, view, recipe, data, seed)
     after = wider.fingerprint()
+    wider.save_domain(
+        name, args.work / f"{name}-{method.name}-s{seed}.safetensors"
+    )
     # The model we came from must not have moved; and, where the trunk is
     # shared, neither may trunk and other domains have in the wider model.
     kept = model.fingerprint() == before

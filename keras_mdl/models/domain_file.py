@@ -11,6 +11,7 @@ from keras_mdl.domains import Domain
 from keras_mdl.files import atomic_path
 
 FORMAT = "keras_mdl.domain/1"
+_HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
 
 
 def save(model, name, path):
@@ -26,6 +27,7 @@ def save(model, name, path):
         "domain": model.domains[name].to_config(),
         "dropout": model.get_config()["dropout"].get(name, 0.0),
         "backbone": _backbone(model),
+        "slot": model.fingerprint()[f"domains/{name}"],
     }
     metadata = {"keras_mdl": json.dumps(header)}
     with atomic_path(path) as temporary:
@@ -40,9 +42,9 @@ def load(model, path):
         raise ValueError(
             f"The domain in {path} was saved for another trunk: it works only "
             "on the very weights it was trained on. Expected trunk hash: "
-            f"{trunk[:16]}..., received: {header['trunk'][:16]}..."
+            f"{trunk[:16]}..., received: {str(header['trunk'])[:16]}..."
         )
-    domain = Domain.from_config(header["domain"])
+    domain = header["domain"]
     if domain.name in model:
         raise ValueError(
             f"The model already has a domain {domain.name!r}. Remove it first "
@@ -70,6 +72,11 @@ def load(model, path):
         )
     for p, variable in variables.items():
         variable.assign(tensors[p])
+    if wider.fingerprint()[f"domains/{domain.name}"] != header["slot"]:
+        raise ValueError(
+            f"The numbers in {path} are damaged: they are not the ones that "
+            "were saved"
+        )
     return wider
 
 
@@ -82,6 +89,10 @@ def _read(path):
             raise ValueError(
                 f"Expected format {FORMAT!r}, received {header['format']!r}"
             )
+        missing = _HEADER - set(header)
+        if missing:
+            raise ValueError(f"the header lacks {sorted(missing)}")
+        header["domain"] = Domain.from_config(header["domain"])
     except FileNotFoundError:
         raise
     except Exception as error:

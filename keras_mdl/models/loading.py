@@ -24,6 +24,8 @@ def load_model(path, compile=False):
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
+            if "config.json" not in archive.namelist():
+                broken = "it has no config.json"
     except zipfile.BadZipFile as error:
         broken = str(error)
     if broken:

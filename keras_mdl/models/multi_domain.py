@@ -1,5 +1,6 @@
 """`MultiDomainModel`: one trunk, a slot per domain, and the verbs."""
 
+import contextlib
 import types
 
 import keras
@@ -68,7 +69,8 @@ class MultiDomainModel(keras.Model):
             backbone = keras.saving.deserialize_keras_object(backbone)
         names = [d.name for d in domains]
         _check_input(input_shape, input_dtype, size_multiple)
-        super().__init__(**kwargs)
+        # Pixels stay float32: each network does its own casting.
+        super().__init__(autocast=False, **kwargs)
         # A namespace, because Keras tracks (and saves) what dicts and lists
         # hold, and the views and layers here are saved by name instead.
         self._mdl = types.SimpleNamespace(
@@ -119,6 +121,10 @@ class MultiDomainModel(keras.Model):
                 mdl.slotted[name] = layer
             return lambda x: layer(x, domain=domain)
 
+        with self._policy():
+            return self._graph_in_policy(mdl, info, slot)
+
+    def _graph_in_policy(self, mdl, info, slot):
         inputs = keras.Input(
             mdl.input_shape, dtype=mdl.input_dtype, name="images"
         )
@@ -131,17 +137,32 @@ class MultiDomainModel(keras.Model):
         )(inputs)
         x = mdl.backbone(x, slot, **mdl.backbone_config)
         if len(x.shape) == 4:
-            x = keras.layers.GlobalAveragePooling2D(
-                name="pool", dtype=self.dtype_policy
-            )(x)
+            x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
         if mdl.include_top:
             units = {n: d.num_classes for n, d in mdl.domains.items()}
             x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
         return inputs, x
 
-    def _view(self, domain, graph, phase, name=None):
+    @contextlib.contextmanager
+    def _policy(self):
+        """This model's dtype policy for all layers made inside.
+
+        Backbones make layers without naming a policy. The global one of the
+        moment must not decide: it may be another when the model is loaded.
+        """
+        outside = keras.config.dtype_policy()
+        keras.config.set_dtype_policy(self.dtype_policy)
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(outside)
+
+    def _view(self, domain, graph, phase, name=None, nested=False):
         inputs, outputs = graph
-        view = DomainModel(inputs=inputs, outputs=outputs, name=name or domain)
+        with self._policy():
+            view = DomainModel(
+                inputs=inputs, outputs=outputs, name=name or domain
+            )
         prefixes = self._parts([domain])
         variables = _by_path(prefixes)
         view.attach(
@@ -153,6 +174,7 @@ class MultiDomainModel(keras.Model):
             domains=[domain],
             phase=phase,
             input_multiple=self._mdl.size_multiple,
+            nested=nested,
         )
         return view
 
@@ -246,7 +268,8 @@ class MultiDomainModel(keras.Model):
                 `FreezePlan`. Default: `default_phase`.
 
         Returns:
-            A `DomainModel`. The same arguments give the same object.
+            A `DomainModel`. The same arguments give the same object, unless
+            that has been moved to another phase meanwhile.
 
         Raises:
             ValueError: For an unknown domain or phase.
@@ -254,7 +277,8 @@ class MultiDomainModel(keras.Model):
         self._require(name)
         plan = get_plan(phase or self.default_phase)
         key = (name, plan)
-        if key not in self._mdl.views:
+        known = self._mdl.views.get(key)
+        if known is None or known.plan != plan:
             self._mdl.views[key] = self._view(name, self._graph(name), plan)
         return self._mdl.views[key]
 
@@ -272,13 +296,17 @@ class MultiDomainModel(keras.Model):
             A new `JointModel`.
 
         Raises:
-            ValueError: For an unknown domain or phase.
+            ValueError: For an unknown or repeated domain, or an unknown phase.
         """
         names = [self._require(n) for n in (domains or self._mdl.domains)]
+        if len(set(names)) < len(names):
+            raise ValueError(
+                f"A domain can be in a joint view once. Received: {names}"
+            )
         plan = get_plan(phase or self.default_phase)
         # In one graph the inputs and the nested networks need unique names.
         parts = {
-            n: self._view(n, self._graph(n), plan, f"{n}_network")
+            n: self._view(n, self._graph(n), plan, f"{n}_network", nested=True)
             for n in names
         }
         inputs = {
@@ -287,11 +315,12 @@ class MultiDomainModel(keras.Model):
             )
             for n in names
         }
-        model = JointModel(
-            inputs=inputs,
-            outputs={n: view(inputs[n]) for n, view in parts.items()},
-            name="joint",
-        )
+        with self._policy():
+            model = JointModel(
+                inputs=inputs,
+                outputs={n: view(inputs[n]) for n, view in parts.items()},
+                name="joint",
+            )
         variables = _by_path(self._parts(names))
         model.attach(
             owner=self,
@@ -317,6 +346,18 @@ class MultiDomainModel(keras.Model):
             name: self.for_domain(name)(x, training=training)
             for name, x in inputs.items()
         }
+
+    def compile(self, *args, **kwargs):
+        """Not here: views train, so that it is said what trains.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(
+            "A MultiDomainModel is trained through its views: compile "
+            "`model[name]` for one domain, or `model.joint()` for several. "
+            f"Domains: {', '.join(self._mdl.domains)}"
+        )
 
     # === Adding and removing ===
 
@@ -396,6 +437,7 @@ class MultiDomainModel(keras.Model):
     def _rebuild(self, domains, dropout):
         config = self.get_config()
         config["domains"] = as_domains(domains)
+        config["backbone"] = self._mdl.backbone
         names = {d.name for d in config["domains"]}
         config["dropout"] = {n: r for n, r in dropout.items() if n in names}
         return type(self).from_config(config)
@@ -457,8 +499,12 @@ class MultiDomainModel(keras.Model):
 def _by_path(parts):
     found = {}
     for prefix, layer in parts.items():
-        for variable in layer.weights:
+        for index, variable in enumerate(layer.weights):
             inner = variable.path.rpartition(f"{layer.name}/")[2]
+            if "/" in inner:
+                # Of a composite part. Keras numbers inner layers anew in each
+                # model, so their names say nothing; the order is fixed.
+                inner = f"{index}/{variable.name}"
             found[f"{prefix}/{inner}"] = variable
     return found
 

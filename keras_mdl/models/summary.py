@@ -78,8 +78,9 @@ def summarize(model):
     parameters = model._mdl.parameters
     variables = model.variables_by_path()
     rows = []
-    for owner in ("trunk", *model.domains):
-        prefix = "trunk/" if owner == "trunk" else f"domains/{owner}/"
+    for domain in (None, *model.domains):
+        owner = domain or "trunk"
+        prefix = f"domains/{domain}/" if domain else "trunk/"
         own = {p: v for p, v in variables.items() if p.startswith(prefix)}
         sizes = {p: math.prod(v.shape) for p, v in own.items()}
         rows.append(
@@ -94,7 +95,7 @@ def summarize(model):
                 statistics=sum(
                     n for p, n in sizes.items() if p not in parameters
                 ),
-                macs=0 if owner == "trunk" else count_macs(model[owner]),
+                macs=count_macs(model[domain]) if domain else 0,
                 bytes=sum(n * _bytes(own[p].dtype) for p, n in sizes.items()),
             )
         )

@@ -32,6 +32,7 @@ class PhasedModel(keras.Model):
         phase,
         input_multiple=1,
         children=(),
+        nested=False,
     ):
         """Binds the view to the model it is a view of. Internal.
 
@@ -43,6 +44,8 @@ class PhasedModel(keras.Model):
             phase: Name of a phase, or a `FreezePlan`.
             input_multiple: Image sides must be divisible by this.
             children: Views nested in this one; they follow its plan.
+            nested: Whether this is such a child. The plan of the whole then
+                may leave nothing to train in it.
         """
         # A namespace, because Keras tracks the content of dicts and lists.
         self._view = types.SimpleNamespace(
@@ -52,6 +55,7 @@ class PhasedModel(keras.Model):
             domains=tuple(domains),
             children=tuple(children),
             input_multiple=input_multiple,
+            nested=nested,
         )
         self.train_only(phase)
         return self
@@ -60,6 +64,11 @@ class PhasedModel(keras.Model):
     def phase(self):
         """Name of the phase the view is in."""
         return self._view.plan.phase
+
+    @property
+    def plan(self):
+        """The `FreezePlan` of that phase."""
+        return self._view.plan
 
     @property
     def domains(self):
@@ -88,7 +97,7 @@ class PhasedModel(keras.Model):
         if plan == getattr(view, "plan", None):
             return self
         trained = {p for p in view.parameters if plan.trains(p, view.domains)}
-        if not trained and plan != PHASES["frozen"]:
+        if not (trained or view.nested or plan == PHASES["frozen"]):
             raise ValueError(
                 f"Phase {plan.phase!r} trains no variable of this network "
                 f"(domains: {', '.join(view.domains)})"
@@ -195,6 +204,9 @@ class PhasedModel(keras.Model):
 
     def save(self, filepath, overwrite=True, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written atomically."""
+        if hasattr(self, "_view"):
+            # The file holds the layers' flags; another view may have set them.
+            self.apply_flags()
         save_atomically(super().save, filepath, overwrite, kwargs)
 
 
@@ -317,8 +329,11 @@ def save_atomically(save, filepath, overwrite, kwargs):
 
 
 def _from_logits(loss):
-    if isinstance(loss, str) and loss in _LOGIT_LOSSES:
-        return getattr(keras.losses, _LOGIT_LOSSES[loss])(from_logits=True)
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", "")
+    for class_name, function_name in _LOGIT_LOSSES.items():
+        function = getattr(keras.losses, function_name)
+        if name in (class_name, function_name) and (loss in (name, function)):
+            return getattr(keras.losses, class_name)(from_logits=True)
     if isinstance(loss, keras.losses.Loss) and not loss.get_config().get(
         "from_logits", True
     ):
@@ -330,9 +345,11 @@ def _from_logits(loss):
 
 
 _LOGIT_LOSSES = {
-    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
-    "categorical_crossentropy": "CategoricalCrossentropy",
-    "categorical_focal_crossentropy": "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy": "sparse_categorical_crossentropy",
+    "CategoricalCrossentropy": "categorical_crossentropy",
+    "CategoricalFocalCrossentropy": "categorical_focal_crossentropy",
+    "BinaryCrossentropy": "binary_crossentropy",
+    "BinaryFocalCrossentropy": "binary_focal_crossentropy",
 }
 
 
