@@ -1,0 +1,208 @@
+"""Folders: every kind of image file, and everything that may be wrong."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_mdl.data import DomainData, Preprocess
+
+SIZE = (8, 6)  # width, height
+
+
+def picture(mode="RGB", colour=(10, 200, 30)):
+    return Image.new("RGB", SIZE, colour).convert(mode)
+
+
+@pytest.fixture
+def root(tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(5):
+            picture().save(tmp_path / name / f"{i}.png")
+    return tmp_path
+
+
+def by_name(root, name, **options):
+    """The image `root/cat/name` as read."""
+    for entry in (root / "cat").iterdir():
+        if entry.name != name:
+            entry.unlink()
+    data = DomainData.from_folder(root, validation_fraction=0, **options)
+    return data.images("train")[0]
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "I;16"])
+def test_modes_of_png(root, mode):
+    if mode == "I;16":
+        image = Image.fromarray(np.full((6, 8), 40 * 257, np.uint16))
+        expected = (40, 40, 40)
+    else:
+        image = picture(mode)
+        expected = tuple(np.asarray(image.convert("RGB"))[0, 0])
+    image.save(root / "cat" / "x.png")
+    result = by_name(root, "x.png")
+    assert result.shape == (6, 8, 3)
+    assert result.dtype == np.uint8
+    np.testing.assert_allclose(result[0, 0], expected, atol=2)
+
+
+def test_transparent_pixels_become_white(root):
+    image = picture("RGBA")
+    image.putalpha(0)
+    image.save(root / "cat" / "x.png")
+    assert (by_name(root, "x.png") == 255).all()
+
+
+def test_transparent_palette(root):
+    image = Image.new("P", SIZE, 1)
+    image.putpalette([0, 0, 0, 9, 9, 9])
+    image.save(root / "cat" / "x.png", transparency=1)
+    assert (by_name(root, "x.png") == 255).all()
+
+
+def test_cmyk_jpeg(root):
+    picture("CMYK").save(root / "cat" / "x.jpg", quality=95)
+    result = by_name(root, "x.jpg")
+    np.testing.assert_allclose(result[3, 3], (10, 200, 30), atol=12)
+
+
+def test_exif_orientation_is_applied(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotated by a quarter
+    picture().save(root / "cat" / "x.jpg", exif=exif)
+    assert by_name(root, "x.jpg").shape == (8, 6, 3)
+
+
+def test_float_tiff(root):
+    Image.fromarray(np.full((6, 8), 0.5, np.float32)).save(
+        root / "cat" / "x.tif"
+    )
+    assert (by_name(root, "x.tif") == 128).all()
+
+
+def test_split_is_by_class_and_deterministic(root):
+    first = DomainData.from_folder(root, "pets")
+    assert first.domain.name == "pets"
+    assert first.domain.classes == ("cat", "dog")
+    assert first.splits == ("train", "validation")
+    assert np.bincount(first.labels("validation")).tolist() == [1, 1]
+    assert first.size("train") == 8
+
+
+def test_other_seeds_set_other_images_aside(root):
+    for i in range(5):
+        picture(colour=(50 * i, 0, 0)).save(root / "cat" / f"{i}.png")
+    chosen = {
+        tuple(
+            DomainData.from_folder(root, seed=seed).images("validation")[0][
+                0, 0
+            ]
+        )
+        for seed in (0, 0, 1, 2, 3)
+    }
+    assert 1 < len(chosen) < 5
+
+
+def test_split_folders(tmp_path):
+    for split, classes in {
+        "train": ("a", "b"),
+        "val": ("a",),
+        "test": (".",),
+    }.items():
+        for name in classes:
+            (tmp_path / split / name).mkdir(parents=True, exist_ok=True)
+            picture().save(tmp_path / split / name / "0.png")
+    data = DomainData.from_folder(tmp_path, "d")
+    assert set(data.splits) == {"train", "validation", "test"}
+    assert data.labels("test") is None
+    assert data.labels("validation").tolist() == [0]
+
+
+def test_class_folder_unknown_to_train(tmp_path):
+    for path in ("train/a", "train/b", "validation/c"):
+        (tmp_path / path).mkdir(parents=True)
+        picture().save(tmp_path / path / "0.png")
+    with pytest.raises(ValueError, match=r"\['c'\]"):
+        DomainData.from_folder(tmp_path)
+
+
+def break_files(root):
+    (root / "cat" / "empty.png").touch()
+    (root / "cat" / "text.jpg").write_text("no image")
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    whole = root / "dog" / "cut.png"
+    Image.fromarray(noise).save(whole)
+    whole.write_bytes(whole.read_bytes()[:2000])
+    return {"empty.png", "text.jpg", "cut.png"}
+
+
+def test_bad_files_are_all_named_in_one_error(root):
+    names = break_files(root)
+    with pytest.raises(ValueError, match="3 of 13") as error:
+        DomainData.from_folder(root)
+    assert all(name in str(error.value) for name in names)
+
+
+def test_bad_files_can_be_skipped(root):
+    names = break_files(root)
+    data = DomainData.from_folder(root, on_bad_image="skip")
+    assert {
+        p.replace("\\", "/").rsplit("/", 1)[1] for p in data.skipped
+    } == names
+    assert data.size("train") + data.size("validation") == 10
+
+
+def test_class_of_bad_files_only(root):
+    for file in (root / "cat").iterdir():
+        file.write_text("no image")
+    with pytest.raises(ValueError, match="cat"):
+        DomainData.from_folder(root, on_bad_image="skip")
+
+
+def test_empty_class_folder(root):
+    (root / "eel").mkdir()
+    with pytest.raises(ValueError, match="eel"):
+        DomainData.from_folder(root)
+
+
+def test_no_classes(tmp_path):
+    picture().save(tmp_path / "lonely.png")
+    with pytest.raises(ValueError, match=r"one folder per class.*lonely"):
+        DomainData.from_folder(tmp_path)
+
+
+def test_no_images(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").touch()
+    with pytest.raises(ValueError, match=r"No images.*notes\.txt"):
+        DomainData.from_folder(tmp_path)
+
+
+def test_hidden_and_foreign_files_are_left_out(root):
+    (root / ".cache").mkdir()
+    (root / "cat" / ".hidden.png").touch()
+    (root / "cat" / "Thumbs.db").touch()
+    data = DomainData.from_folder(root)
+    assert data.domain.num_classes == 2
+    assert data.size("train") + data.size("validation") == 10
+
+
+def test_no_such_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        DomainData.from_folder(tmp_path / "nowhere")
+
+
+def test_folders_above_the_limit_are_decoded_as_needed(root):
+    kept = DomainData.from_folder(root)
+    lazy = DomainData.from_folder(root, memory_limit=200)
+    assert "decoded from files" in repr(lazy)
+    assert lazy.domain == kept.domain
+    options = {"preprocess": Preprocess.default(4), "training": True}
+    for a, b in zip(
+        lazy.batches("train", 2, **options),
+        kept.tf_dataset("train", 2, **options),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a[0], b[0])
+        np.testing.assert_array_equal(a[1], b[1])

@@ -1,0 +1,180 @@
+"""Preprocessing: sizes, recipes, and the pixels themselves."""
+
+import numpy as np
+import pytest
+
+from keras_mdl.data import DomainData, Preprocess, decathlon
+from keras_mdl.data.render import resize
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (6, 40, 60, 3), np.uint8)
+LABELS = np.array([0, 1, 0, 1, 0, 1])
+
+
+def batch(preprocess, training=False, flip=False, **options):
+    data = DomainData.from_arrays("d", {"train": (IMAGES, LABELS)}, flip=flip)
+    loader = data.batches("train", 6, preprocess, training=training, **options)
+    return loader[0][0]
+
+
+def test_pixels_are_left_alone_by_default():
+    assert batch(None).dtype == np.float32
+    np.testing.assert_array_equal(batch(None), IMAGES)
+    np.testing.assert_array_equal(batch(None, dtype="uint8"), IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [(20, (20, 30)), (80, (80, 120)), ((10, 30), (10, 30)), (None, (40, 60))],
+)
+def test_resize(size, shape):
+    assert resize(IMAGES[0], size).shape == (*shape, 3)
+
+
+def test_resize_is_antialiased_bilinear_as_in_tensorflow():
+    import tensorflow as tf
+
+    for size in ((13, 17), (64, 80)):
+        other = tf.image.resize(IMAGES[0], size, antialias=True)
+        difference = np.abs(resize(IMAGES[0], size) - np.asarray(other))
+        assert difference.max() < 1.5
+        assert difference.mean() < 0.5
+
+
+def test_centre_crop():
+    found = batch(Preprocess(eval_crop=(20, 30)))
+    np.testing.assert_array_equal(found, IMAGES[:, 10:30, 15:45])
+
+
+def test_random_crops_reach_every_offset():
+    ramp = np.arange(10, dtype=np.uint8) * np.ones((600, 10, 10), np.uint8)
+    data = DomainData.from_arrays("d", {"train": (ramp, [0, 1] * 300)})
+    crops = data.batches("train", 600, Preprocess(train_crop=8), training=True)
+    offsets = np.bincount(crops[0][0][:, 0, 0, 0].astype(int))
+    assert len(offsets) == 3
+    assert offsets.min() > 150
+
+
+@pytest.mark.parametrize("mode", ["reflect", "zero"])
+def test_padding(mode):
+    from keras_mdl.data.render import _crop
+
+    padded = np.pad(
+        IMAGES[0],
+        ((5, 5), (5, 5), (0, 0)),
+        mode={"reflect": "reflect", "zero": "constant"}[mode],
+    )
+    for where, top, left in (((0, 0), 0, 0), ((0.99, 0.99), 10, 10)):
+        np.testing.assert_array_equal(
+            _crop(IMAGES[0], (40, 60), where, 5, mode),
+            padded[top : top + 40, left : left + 60],
+        )
+
+
+def mirrored(flip, rule):
+    found = batch(Preprocess(flip=flip), training=True, flip=rule, seed=3)
+    order = [
+        next(
+            i
+            for i, image in enumerate(IMAGES)
+            if (f == image).all() or (f == image[:, ::-1]).all()
+        )
+        for f in found
+    ]
+    return sum(
+        (f != IMAGES[i]).any() for f, i in zip(found, order, strict=True)
+    )
+
+
+def test_flip_follows_the_data_unless_told_otherwise():
+    assert mirrored(None, False) == 0
+    assert 0 < mirrored(None, True) < 6
+    assert mirrored(False, True) == 0
+    assert mirrored(True, False) == mirrored(None, True)
+
+
+def test_jitter_stays_in_range_and_is_off_in_evaluation():
+    strong = Preprocess(brightness=0.8, contrast=1.0)
+    np.testing.assert_array_equal(batch(strong), IMAGES)
+    found = batch(strong, training=True)
+    assert found.min() >= 0
+    assert found.max() <= 255
+    means = found.mean(axis=(1, 2, 3))
+    assert means.std() > 5
+    whole = batch(strong, training=True, dtype="uint8")
+    np.testing.assert_allclose(whole, found, atol=0.51)
+
+
+def test_normalised_for_foreign_networks():
+    found = batch(Preprocess(normalize=True))
+    np.testing.assert_allclose(found.mean(axis=(0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(found.std(axis=(0, 1, 2)), 1, atol=1e-4)
+    with pytest.raises(ValueError, match="8-bit"):
+        batch(Preprocess(normalize=True), dtype="uint8")
+
+
+def test_image_smaller_than_the_crop():
+    with pytest.raises(ValueError, match="smaller than the crop"):
+        batch(Preprocess(eval_crop=64))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resize": 0}, "resize"),
+        ({"resize": (1, 2, 3)}, "resize"),
+        ({"train_crop": 2.5}, "train_crop"),
+        ({"crop_padding": 2}, "needs a `train_crop`"),
+        ({"padding_mode": "wrap"}, "padding_mode"),
+        ({"brightness": -0.1}, "brightness"),
+        ({"contrast": 2}, "contrast"),
+    ],
+)
+def test_arguments_that_make_no_sense(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Preprocess(**arguments)
+
+
+def test_default_recipe():
+    found = Preprocess.default(32)
+    assert batch(found).shape == (6, 32, 32, 3)
+    assert batch(found, training=True).shape == (6, 32, 32, 3)
+    assert found.crop_padding == 4
+    assert Preprocess.default(32, brightness=0).brightness == 0
+
+
+@pytest.mark.parametrize("name", decathlon.names())
+def test_decathlon_recipes(name):
+    """The published tables, written out once more."""
+    guo = Preprocess.decathlon(name)
+    adapters = Preprocess.decathlon(name, "adapters")
+    assert guo.resize == adapters.resize == 72
+    assert guo.flip is False
+    if name in ("gtsrb", "omniglot", "svhn"):
+        assert guo == adapters
+        assert guo.train_crop == guo.eval_crop == (72, 72)
+        assert not guo.random_crop
+        return
+    assert (adapters.train_crop, adapters.eval_crop) == ((64, 64), (64, 64))
+    assert adapters.flip is True
+    if name == "daimlerpedcls":
+        assert guo.train_crop is guo.eval_crop is None
+    else:
+        assert (guo.train_crop, guo.eval_crop) == ((64, 64), (72, 72))
+        assert guo.random_crop
+
+
+def test_pedestrians_stay_upright():
+    grey = np.zeros((4, 144, 72), np.uint8)
+    data = DomainData.from_arrays("p", {"train": (grey, [0, 1, 0, 1])})
+    recipe = Preprocess.decathlon("daimlerpedcls")
+    for training in (False, True):
+        found = data.batches("train", 4, recipe, training=training)[0][0]
+        assert found.shape == (4, 144, 72, 3)
+
+
+def test_unknown_recipe():
+    with pytest.raises(ValueError, match="adapters"):
+        Preprocess.decathlon("dtd", "mine")
+    with pytest.raises(ValueError, match="Known domains"):
+        Preprocess.decathlon("mnist")
