@@ -53,7 +53,7 @@ def parse():
     p.add_argument(
         "--images",
         type=int,
-        default=30_000,
+        default=60_000,
         help="images seen per domain and method (sets the epochs)",
     )
     p.add_argument("--work", type=pathlib.Path, default="runs/sharing")

@@ -145,7 +145,8 @@ def require_domain(name, known):
 
 
 def _class_names(classes, domain):
-    if isinstance(classes, bool) or isinstance(classes, str):
+    countable = hasattr(classes, "__index__") or hasattr(classes, "__iter__")
+    if isinstance(classes, (bool, str)) or not countable:
         raise ValueError(
             f"`classes` of domain {domain!r} must be a list of class names or "
             f"a number of classes. Received: classes={classes!r}"

@@ -27,7 +27,7 @@ def atomic_path(path):
         raise FileNotFoundError(
             f"The directory to write to does not exist. Received: path={path}"
         )
-    suffix = "".join(path.suffixes)
+    suffix = path.suffix[-32:]
     handle, name = tempfile.mkstemp(
         prefix=f".{path.name[: 64 - len(suffix)]}.",
         suffix=suffix,

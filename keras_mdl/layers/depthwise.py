@@ -26,20 +26,32 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     """
 
     def call(self, inputs):
+        y = self.convolution_op(inputs, self.kernel)
+        if self.use_bias:
+            first = self.data_format == "channels_first"
+            y = y + (self.bias[:, None, None] if first else self.bias)
+        return self.activation(y)
+
+    def convolution_op(self, inputs, kernel):
+        """`inputs` convolved with `kernel`, as `keras.layers.Conv2D` has it."""
         plain = (
             self.depth_multiplier == 1
             and tuple(self.dilation_rate) == (1, 1)
             and self.data_format == "channels_last"
             and None not in inputs.shape[1:]
         )
-        if not plain or not shifts_are_faster():
-            return super().call(inputs)
-        y = shifted_depthwise(
-            inputs, self.kernel[..., 0], tuple(self.strides), self.padding
+        if plain and shifts_are_faster():
+            return shifted_depthwise(
+                inputs, kernel[..., 0], tuple(self.strides), self.padding
+            )
+        return ops.depthwise_conv(
+            inputs,
+            kernel,
+            strides=self.strides,
+            padding=self.padding,
+            dilation_rate=self.dilation_rate,
+            data_format=self.data_format,
         )
-        if self.use_bias:
-            y = y + self.bias
-        return self.activation(y)
 
 
 @functools.cache

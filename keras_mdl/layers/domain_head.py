@@ -35,8 +35,8 @@ class DomainHead(SlottedLayer):
     def __init__(self, units, domains=None, dropout=0.0, **kwargs):
         self.units = dict(units)
         self.dropout = dict(dropout) if isinstance(dropout, dict) else dropout
-        domains = tuple(domains or self.units)
-        if set(domains) != set(self.units):
+        domains = self.units if domains is None else domains
+        if not isinstance(domains, str) and set(domains) != set(self.units):
             raise ValueError(
                 "`units` and `domains` must name the same domains. Received: "
                 f"units={self.units}, domains={list(domains)}"

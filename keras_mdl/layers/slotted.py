@@ -1,5 +1,7 @@
 """`SlottedLayer`: shared parts, and parts that belong to one domain each."""
 
+import inspect
+
 import keras
 
 from keras_mdl.domains import require_domain
@@ -106,7 +108,7 @@ class SlottedLayer(keras.layers.Layer):
                     part.build(shape)
                 shape = part.compute_output_shape(shape)
 
-    def __call__(self, inputs, *args, domain, **kwargs):
+    def __call__(self, inputs, *args, domain=None, **kwargs):
         require_domain(domain, self.domains)
         if isinstance(inputs, keras.KerasTensor):
             if not self.built:
@@ -117,8 +119,12 @@ class SlottedLayer(keras.layers.Layer):
     def call(self, inputs, domain, training=None):
         x = inputs
         for part in self.parts(domain).values():
-            # `training` reaches parts through Keras' call context.
-            x = part(x)
+            # Without a value of its own, `training` reaches the part through
+            # Keras' call context.
+            if training is None or not _takes_training(part):
+                x = part(x)
+            else:
+                x = part(x, training=training)
         return x
 
     def compute_output_shape(self, input_shape):
@@ -129,6 +135,10 @@ class SlottedLayer(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "domains": list(self.domains)}
+
+
+def _takes_training(layer):
+    return "training" in inspect.signature(layer.call).parameters
 
 
 def _shared_attribute(role):

@@ -93,6 +93,7 @@ def _read(path):
         if missing:
             raise ValueError(f"the header lacks {sorted(missing)}")
         header["domain"] = Domain.from_config(header["domain"])
+        header["dropout"] = float(header["dropout"])
     except FileNotFoundError:
         raise
     except Exception as error:

@@ -1,13 +1,19 @@
 """`MultiDomainModel`: one trunk, a slot per domain, and the verbs."""
 
-import contextlib
 import types
 
 import keras
 
 from keras_mdl.domains import Domain, as_domains, require_domain
-from keras_mdl.layers import DomainHead
 from keras_mdl.models import domain_file
+from keras_mdl.models.building import (
+    by_path,
+    check_input,
+    domain_graph,
+    dropout_by_domain,
+    policy_scope,
+    require_registered,
+)
 from keras_mdl.models.fingerprint import fingerprint
 from keras_mdl.models.freezing import get_plan
 from keras_mdl.models.summary import DomainSummary, summarize
@@ -49,7 +55,8 @@ class MultiDomainModel(keras.Model):
     Output: `{domain: logits}` (or features).
 
     Raises:
-        ValueError: For invalid domains, input shape, dtype or dropout.
+        ValueError: For invalid domains, input shape, dtype or dropout, or a
+            backbone that is not registered.
     """
 
     def __init__(
@@ -67,8 +74,9 @@ class MultiDomainModel(keras.Model):
         domains = as_domains(domains)
         if isinstance(backbone, (str, dict)):
             backbone = keras.saving.deserialize_keras_object(backbone)
+        require_registered(backbone)
         names = [d.name for d in domains]
-        _check_input(input_shape, input_dtype, size_multiple)
+        check_input(input_shape, input_dtype, size_multiple)
         # Pixels stay float32: each network does its own casting.
         super().__init__(autocast=False, **kwargs)
         # A namespace, because Keras tracks (and saves) what dicts and lists
@@ -79,7 +87,7 @@ class MultiDomainModel(keras.Model):
             backbone_config=dict(backbone_config or {}),
             input_shape=tuple(input_shape),
             input_dtype=input_dtype,
-            dropout=_dropout_by_domain(dropout, names),
+            dropout=dropout_by_domain(dropout, names),
             include_top=include_top,
             size_multiple=size_multiple,
             slotted={},
@@ -103,68 +111,14 @@ class MultiDomainModel(keras.Model):
 
     def _graph(self, domain):
         """The functional graph of one domain: `(inputs, outputs)`."""
-        mdl, used = self._mdl, set()
-        info = mdl.domains[domain]
-
-        def slot(layer_class, name, **options):
-            if name in used:
-                raise ValueError(
-                    f"The backbone uses the layer name {name!r} twice"
-                )
-            used.add(name)
-            layer = mdl.slotted.get(name)
-            if layer is None:
-                options.setdefault("domains", list(mdl.domains))
-                layer = layer_class(
-                    name=name, dtype=self.dtype_policy, **options
-                )
-                mdl.slotted[name] = layer
-            return lambda x: layer(x, domain=domain)
-
-        with self._policy():
-            return self._graph_in_policy(mdl, info, slot)
-
-    def _graph_in_policy(self, mdl, info, slot):
-        inputs = keras.Input(
-            mdl.input_shape, dtype=mdl.input_dtype, name="images"
-        )
-        # (pixels / 255 - mean) / std, in float32 under any policy.
-        x = keras.layers.Rescaling(
-            scale=[1 / (255 * s) for s in info.std],
-            offset=[-m / s for m, s in zip(info.mean, info.std, strict=True)],
-            dtype="float32",
-            name="normalize",
-        )(inputs)
-        x = mdl.backbone(x, slot, **mdl.backbone_config)
-        if len(x.shape) == 4:
-            x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
-        if mdl.include_top:
-            units = {n: d.num_classes for n, d in mdl.domains.items()}
-            x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
-        return inputs, x
-
-    @contextlib.contextmanager
-    def _policy(self):
-        """This model's dtype policy for all layers made inside.
-
-        Backbones make layers without naming a policy. The global one of the
-        moment must not decide: it may be another when the model is loaded.
-        """
-        outside = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(self.dtype_policy)
-        try:
-            yield
-        finally:
-            keras.config.set_dtype_policy(outside)
+        with policy_scope(self.dtype_policy):
+            return domain_graph(self._mdl, domain, self.dtype_policy)
 
     def _view(self, domain, graph, phase, name=None, nested=False):
-        inputs, outputs = graph
-        with self._policy():
-            view = DomainModel(
-                inputs=inputs, outputs=outputs, name=name or domain
-            )
+        with policy_scope(self.dtype_policy):
+            view = DomainModel(*graph, name=name or domain)
         prefixes = self._parts([domain])
-        variables = _by_path(prefixes)
+        variables = by_path(prefixes)
         view.attach(
             owner=self,
             parts=prefixes,
@@ -214,12 +168,12 @@ class MultiDomainModel(keras.Model):
             domain: If given, only `domains/<domain>/...`.
         """
         if domain is None:
-            return _by_path(self._parts(self._mdl.domains))
+            return by_path(self._parts(self._mdl.domains))
         self._require(domain)
         own = f"domains/{domain}/"
         return {
             p: v
-            for p, v in _by_path(self._parts([domain])).items()
+            for p, v in by_path(self._parts([domain])).items()
             if p.startswith(own)
         }
 
@@ -315,13 +269,13 @@ class MultiDomainModel(keras.Model):
             )
             for n in names
         }
-        with self._policy():
+        with policy_scope(self.dtype_policy):
             model = JointModel(
                 inputs=inputs,
                 outputs={n: view(inputs[n]) for n, view in parts.items()},
                 name="joint",
             )
-        variables = _by_path(self._parts(names))
+        variables = by_path(self._parts(names))
         model.attach(
             owner=self,
             parts=self._parts(names),
@@ -494,52 +448,3 @@ class MultiDomainModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
-
-
-def _by_path(parts):
-    found = {}
-    for prefix, layer in parts.items():
-        for index, variable in enumerate(layer.weights):
-            inner = variable.path.rpartition(f"{layer.name}/")[2]
-            if "/" in inner:
-                # Of a composite part. Keras numbers inner layers anew in each
-                # model, so their names say nothing; the order is fixed.
-                inner = f"{index}/{variable.name}"
-            found[f"{prefix}/{inner}"] = variable
-    return found
-
-
-def _dropout_by_domain(dropout, names):
-    rates = (
-        dropout if isinstance(dropout, dict) else dict.fromkeys(names, dropout)
-    )
-    for name, rate in rates.items():
-        require_domain(name, names)
-        if not 0 <= rate < 1:
-            raise ValueError(
-                f"`dropout` must be in [0, 1). Received: {rate} for {name!r}"
-            )
-    return {n: float(r) for n, r in rates.items() if r}
-
-
-def _check_input(input_shape, input_dtype, multiple):
-    if input_dtype not in ("float32", "uint8"):
-        raise ValueError(
-            "`input_dtype` must be 'float32' or 'uint8'. "
-            f"Received: input_dtype={input_dtype!r}"
-        )
-    shape = tuple(input_shape)
-    if len(shape) != 3 or shape[2] != 3:
-        raise ValueError(
-            "`input_shape` must be (height, width, 3). "
-            f"Received: input_shape={input_shape}"
-        )
-    for n in shape[:2]:
-        if n is not None and (n < multiple or n % multiple):
-            raise ValueError(
-                f"Height and width in `input_shape` must be divisible by "
-                f"{multiple}, or None: the network halves the image and a "
-                "strided convolution rounds up where the average-pool "
-                "shortcut rounds down. "
-                f"Received: input_shape={input_shape}"
-            )

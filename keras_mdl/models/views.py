@@ -60,20 +60,29 @@ class PhasedModel(keras.Model):
         self.train_only(phase)
         return self
 
+    def _attached(self):
+        if not hasattr(self, "_view"):
+            raise AttributeError(
+                f"The network {self.name!r} was loaded by itself: it has no "
+                "trunk to share and so no phases. Load the MultiDomainModel "
+                "and ask it for a view (`for_domain`)"
+            )
+        return self._view
+
     @property
     def phase(self):
         """Name of the phase the view is in."""
-        return self._view.plan.phase
+        return self._attached().plan.phase
 
     @property
     def plan(self):
         """The `FreezePlan` of that phase."""
-        return self._view.plan
+        return self._attached().plan
 
     @property
     def domains(self):
         """Names of the domains that the view trains."""
-        return self._view.domains
+        return self._attached().domains
 
     def train_only(self, phase):
         """Puts the view into a phase: what trains from now on.
@@ -93,7 +102,7 @@ class PhasedModel(keras.Model):
             ValueError: For an unknown phase, or a plan that does not decide
                 about a variable.
         """
-        plan, view = get_plan(phase), self._view
+        plan, view = get_plan(phase), self._attached()
         if plan == getattr(view, "plan", None):
             return self
         trained = {p for p in view.parameters if plan.trains(p, view.domains)}
@@ -108,6 +117,12 @@ class PhasedModel(keras.Model):
         for child in view.children:
             child.train_only(plan)
         self.apply_flags()
+        flagged = {p for p, v in view.parameters.items() if v.trainable}
+        if flagged != trained:
+            raise RuntimeError(
+                f"Phase {plan.phase!r} and Keras disagree about what trains: "
+                f"{sorted(flagged ^ trained)}"
+            )
         # The optimizer was built for the old set.
         self.compiled = False
         return self
@@ -123,13 +138,13 @@ class PhasedModel(keras.Model):
 
     def plan_table(self):
         """The current plan, applied to this view's variables, as text."""
-        view = self._view
+        view = self._attached()
         return format_plan(view.plan, view.domains, view.parameters)
 
     @property
     def trainable_paths(self):
         """Sorted paths of the variables that train in the current phase."""
-        return sorted(self._view.trained)
+        return sorted(self._attached().trained)
 
     # === What Keras asks ===
 
@@ -222,7 +237,7 @@ class DomainModel(PhasedModel):
     @property
     def domain(self):
         """Name of the domain."""
-        return self._view.domains[0]
+        return self.domains[0]
 
 
 @keras.saving.register_keras_serializable("keras_mdl")

@@ -73,7 +73,9 @@ class StagedFreezing(keras.callbacks.Callback):
         backup_dir: The directory of the `keras.callbacks.BackupAndRestore` in
             the same `fit`, if there is one. Put `StagedFreezing` BEFORE it in
             the list of callbacks: the stage of the checkpoint must be entered
-            before the checkpoint is read.
+            before the checkpoint is read. For a resumed run that ends
+            bit-identical, call `keras.utils.set_random_seed` as the first run
+            did, before building the model.
         verbose: Whether to print each stage's table of what trains.
 
     Raises:
@@ -142,6 +144,7 @@ class StagedFreezing(keras.callbacks.Callback):
             self._enter(index, inner)
         elif self.stages[index].drops:
             self.model.optimizer.learning_rate = self.stages[index].rate(inner)
+        _align_randomness(self.model)
 
     def on_train_end(self, logs=None):
         # Keras keeps the resumed epoch and would start the next `fit` there.
@@ -168,7 +171,7 @@ class StagedFreezing(keras.callbacks.Callback):
         new = _renewed(old, stage.rate(inner))
         with _scope(model):
             new.build(model.trainable_variables)
-        _hand_over(old, new)
+        _hand_over(old, new, model.trainable_variables)
         model.optimizer = new
         model.compiled = True
         model.make_train_function(force=True)
@@ -183,6 +186,20 @@ class StagedFreezing(keras.callbacks.Callback):
             )
 
 
+def _align_randomness(model):
+    """Makes what dropout draws a function of its seed and the step.
+
+    Keras does not save the counter of its seed generators, so a resumed run
+    would draw other numbers than one that was not interrupted.
+    """
+    step = model.optimizer.iterations
+    for state in model.variables:
+        if state.path.endswith("seed_generator_state"):
+            seed = keras.ops.convert_to_tensor(state)[0]
+            count = keras.ops.cast(step, state.dtype)
+            state.assign(keras.ops.stack([seed, count]))
+
+
 def _renewed(optimizer, learning_rate):
     """A fresh optimizer with the same settings and another learning rate."""
     config = optimizer.get_config()
@@ -194,8 +211,12 @@ def _renewed(optimizer, learning_rate):
     return type(optimizer).from_config(config)
 
 
-def _hand_over(old, new):
+def _hand_over(old, new, trained):
     """Copies optimizer state by path; learning rates stay the new one's."""
+    for average, variable in _averages(new, trained):
+        # Keras starts an average at the first of all iterations only. For a
+        # variable that begins to train later it would start at zero.
+        average.assign(keras.ops.copy(variable))
     state = {v.path: v for v in old.variables}
     for variable in new.variables:
         source = state.get(variable.path)
@@ -203,6 +224,15 @@ def _hand_over(old, new):
             continue
         # A copy: two variables must not share a buffer that JAX donates.
         variable.assign(keras.ops.copy(source))
+
+
+def _averages(optimizer, trained):
+    """Pairs of (moving average, variable) of an optimizer with `use_ema`."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
+    if not optimizer.use_ema:
+        return ()
+    averages = optimizer._model_variables_moving_average
+    return zip(averages, trained, strict=True)
 
 
 def _scope(model):

@@ -1,0 +1,45 @@
+"""What a command shows: text for people, or one JSON value for machines."""
+
+import contextlib
+import json
+import sys
+
+
+class Console:
+    """Output of one command.
+
+    Args:
+        as_json: Whether stdout is for one JSON value alone.
+    """
+
+    def __init__(self, as_json=False):
+        self.as_json = as_json
+        self._stdout = sys.stdout
+
+    @contextlib.contextmanager
+    def running(self):
+        """With `--json`, everything printed meanwhile goes to stderr."""
+        with contextlib.ExitStack() as stack:
+            if self.as_json:
+                stack.enter_context(contextlib.redirect_stdout(sys.stderr))
+            yield self
+
+    @property
+    def verbose(self):
+        """For Keras: progress bars on a terminal, else a line an epoch."""
+        return 1 if sys.stdout.isatty() else 2
+
+    def say(self, text=""):
+        """Shows a line of text."""
+        print(text, flush=True)
+
+    def warn(self, text):
+        """Shows a warning, on stderr in any case."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def result(self, value):
+        """The result of the command, for machines."""
+        if self.as_json:
+            json.dump(value, self._stdout, indent=2)
+            self._stdout.write("\n")
+            self._stdout.flush()

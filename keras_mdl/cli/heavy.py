@@ -1,0 +1,57 @@
+"""Loading Keras and its backend without their notes about CPU features."""
+
+import contextlib
+import logging
+import os
+import re
+import sys
+import tempfile
+
+# What TensorFlow and absl print while loading, before a log level applies.
+_NOTES = re.compile(
+    r"^(WARNING: All log messages before absl::InitializeLog"
+    r"|[IWE]\d{4} .*(port|cudart_stub|cpu_feature_guard|cuda_)\S*\.cc:\d+\]"
+    r"|\d{4}-\d\d-\d\d .*: I .*\.cc:\d+\]"
+    r"|To enable the following instructions:"
+    r"|I0000 )"
+)
+
+
+def quiet_import():
+    """Imports Keras and the backend; real messages still reach stderr."""
+    # Every domain has a graph of its own: TensorFlow's advice against many
+    # graphs is not for us.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with _filtered_stderr():
+        import keras
+
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
+
+            # Looks for accelerators now, not in the middle of a table.
+            tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _filtered_stderr():
+    # The notes are written by C++, past `sys.stderr`: the descriptor itself
+    # has to be turned aside.
+    try:
+        descriptor = sys.__stderr__.fileno()
+        saved = os.dup(descriptor)
+    except (AttributeError, OSError, ValueError):
+        yield
+        return
+    with tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        os.dup2(caught.fileno(), descriptor)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, descriptor)
+            os.close(saved)
+            caught.seek(0)
+            lines = caught.read().decode(errors="replace").splitlines(True)
+            kept = "".join(line for line in lines if not _NOTES.match(line))
+            sys.stderr.write(kept)

@@ -1,0 +1,153 @@
+"""What the commands read: data, models, recipes, image files."""
+
+from keras_mdl.cli.errors import InputError, bad_input
+
+
+def open_data(args, spec, size, name=None):
+    """The `DomainData` that `--data` names.
+
+    Args:
+        args: Parsed flags of the command.
+        spec: The specification.
+        size: Side of the images that the network takes.
+        name: Name for the domain, or `None` to keep the data's own.
+
+    Raises:
+        InputError: If there are no such data.
+    """
+    from keras_mdl.data import load
+
+    options = {
+        key: value
+        for key in ("on_bad_image", "validation_fraction")
+        if (value := getattr(args, key, None)) is not None
+    }
+    if spec.partition("=")[2].startswith("embedded:") or spec.startswith(
+        "embedded:"
+    ):
+        # Drawn at the size of the network rather than resized to it.
+        options["size"] = max(size, 16)
+    with bad_input():
+        try:
+            data = load(spec, **options)
+        except TypeError as error:
+            if not options or "unexpected keyword" not in str(error):
+                raise
+            raise InputError(
+                "--on-bad-image and --validation-fraction are for class "
+                f"folders. Received: --data {spec}"
+            ) from error
+        return data.renamed(name) if name else data
+
+
+def require_training_split(data):
+    """Refuses data that have nothing to learn from."""
+    from keras_mdl.runs.fitting import has_labels
+
+    if not has_labels(data, "train"):
+        raise InputError(
+            f"Training needs a split 'train' with labels; "
+            f"{data.domain.name!r} has {', '.join(map(repr, data.splits))}"
+        )
+
+
+def open_model(path):
+    """The `MultiDomainModel` in a file.
+
+    Raises:
+        InputError: If the file is missing, broken or another kind of model.
+    """
+    from keras_mdl.models import MultiDomainModel, load_model
+
+    if path.is_dir():
+        raise InputError(f"Expected a .keras file, received a folder: {path}")
+    with bad_input():
+        model = load_model(path)
+    if not isinstance(model, MultiDomainModel):
+        raise InputError(
+            f"{path} holds a {type(model).__name__}; expected a "
+            "MultiDomainModel, as `keras-mdl train` and "
+            "`MultiDomainModel.save` write it"
+        )
+    return model
+
+
+def size_of(model, args):
+    """Side of the images: the model's, or `--size` if it takes any."""
+    from keras_mdl.runs.fitting import image_size
+
+    with bad_input():
+        size = image_size(model, args.size)
+    if args.size is not None and args.size != size:
+        raise InputError(
+            f"The model takes images of {size}x{size} pixels. "
+            f"Received: --size {args.size}"
+        )
+    return size
+
+
+def open_recipe(args, phase):
+    """The recipe of `--recipe` with the other training flags applied.
+
+    Args:
+        args: Parsed flags of the command.
+        phase: What trains.
+    """
+    from keras_mdl.training import get_recipe
+
+    with bad_input():
+        recipe = get_recipe(args.recipe)
+    changes = {
+        key: value
+        for key in ("epochs", "batch_size", "learning_rate", "weight_decay")
+        if (value := getattr(args, key)) is not None
+    }
+    if args.weight_decay is not None:
+        # Given by hand it holds for every domain.
+        changes["decays"] = {}
+    if args.epochs is not None:
+        # Drops keep their place in the course of the training.
+        scale = args.epochs / recipe.epochs
+        changes["drops"] = tuple(
+            sorted({max(1, round(d * scale)) for d in recipe.drops})
+        )
+    return recipe.replace(phase=phase, **changes)
+
+
+def dropout_of(args, recipe, domain):
+    """Dropout before the classifier: the flag's, or the recipe's."""
+    return recipe.dropout(domain) if args.dropout is None else args.dropout
+
+
+def tensorboard(args, view):
+    """The callbacks that `--tensorboard` asks for."""
+    if args.tensorboard is None:
+        return []
+    import keras
+
+    return [
+        keras.callbacks.TensorBoard(
+            args.tensorboard / view.domain, write_graph=False
+        )
+    ]
+
+
+def open_image(path):
+    """An image file as uint8 RGB.
+
+    Raises:
+        InputError: If it is not a readable image; names the file.
+    """
+    from PIL import Image
+
+    from keras_mdl.data.pixels import rgb_from_file
+
+    # What Pillow raises depends on the format's reader.
+    errors = (OSError, ValueError, SyntaxError, EOFError, IndexError,
+              OverflowError, Image.DecompressionBombError)  # fmt: skip
+    try:
+        return rgb_from_file(path)
+    except FileNotFoundError as error:
+        raise InputError(f"No such image: {path}") from error
+    except errors as error:
+        raise InputError(f"Cannot read the image {path}: {error}") from error

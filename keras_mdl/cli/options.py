@@ -1,0 +1,186 @@
+"""Flags that several commands have, and the values that they take."""
+
+import argparse
+import math
+import pathlib
+
+
+def add_common(parser):
+    """Flags of every command."""
+    group = parser.add_argument_group("general")
+    group.add_argument(
+        "--config",
+        metavar="FILE.yaml",
+        help="read flags from a YAML file (keys are flag names); flags on the "
+        "command line win",
+    )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        help="print the result as JSON on stdout, everything else on stderr",
+    )
+    group.add_argument(
+        "--backend",
+        choices=("tensorflow", "jax"),
+        help="Keras backend (default: KERAS_BACKEND or Keras' own setting)",
+    )
+    group.add_argument(
+        "--debug", action="store_true", help="show tracebacks of errors"
+    )
+
+
+def add_output(parser, what, suffix):
+    """`--out FILE` and `--overwrite`."""
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=file_with(suffix),
+        metavar=f"FILE{suffix}",
+        help=f"{what} to write; settings and versions go beside it, to "
+        f"FILE{suffix}.run.yaml",
+    )
+    add_overwrite(parser)
+
+
+def add_overwrite(parser):
+    """`--overwrite`."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace existing outputs"
+    )
+
+
+def add_model(parser):
+    """`--model FILE`."""
+    parser.add_argument(
+        "--model",
+        required=True,
+        type=pathlib.Path,
+        metavar="FILE.keras",
+        help="a saved multi-domain model",
+    )
+
+
+def add_size(parser):
+    """`--size`, for models that leave it open."""
+    parser.add_argument(
+        "--size",
+        type=positive_int,
+        metavar="PIXELS",
+        help="side of the images, for models that take any",
+    )
+
+
+_SPEC = (
+    "embedded:NAME (no files needed: shapes, digits, glyphs, photos, "
+    "textures), folder:PATH (class folders), tfds:NAME, decathlon:KEY, or the "
+    "path of a TFDS or class folder; as NAME=SPEC to name the domain"
+)
+
+
+def add_data(parser, several=False):
+    """`--data SPEC` and what belongs to reading images."""
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="SPEC",
+        nargs="+" if several else None,
+        help=_SPEC,
+    )
+    parser.add_argument(
+        "--on-bad-image",
+        choices=("error", "skip"),
+        help="class folders: refuse unreadable images, or leave them out "
+        "(default: error)",
+    )
+    parser.add_argument(
+        "--validation-fraction",
+        type=fraction,
+        metavar="P",
+        help="class folders without a validation folder: part of each class "
+        "that is set aside (default: 0.2)",
+    )
+
+
+def add_training(parser, recipe):
+    """Flags of a training; what is not given comes from the recipe."""
+    group = parser.add_argument_group("training")
+    group.add_argument(
+        "--recipe",
+        default=recipe,
+        metavar="NAME",
+        help="named settings to start from, see keras_mdl.training.RECIPES "
+        "(default: %(default)s)",
+    )
+    group.add_argument("--epochs", type=positive_int, metavar="N")
+    group.add_argument("--batch-size", type=positive_int, metavar="N")
+    group.add_argument("--learning-rate", type=positive_float, metavar="R")
+    group.add_argument("--weight-decay", type=non_negative, metavar="D")
+    group.add_argument(
+        "--dropout", type=fraction, metavar="P", help="before the classifier"
+    )
+    group.add_argument(
+        "--seed",
+        type=seed,
+        default=0,
+        metavar="N",
+        help="of weights, order and augmentation (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tensorboard",
+        type=pathlib.Path,
+        metavar="DIR",
+        help="write TensorBoard logs there",
+    )
+
+
+def file_with(suffix):
+    """An argument type: a path that ends in `suffix`."""
+
+    def path(text):
+        if not text.endswith(suffix) or text == suffix:
+            raise argparse.ArgumentTypeError(
+                f"expected a file name that ends in {suffix}, "
+                f"received: {text!r}"
+            )
+        return pathlib.Path(text)
+
+    return path
+
+
+def positive_int(text):
+    """An argument type: an integer from 1 on."""
+    return _number(text, int, lambda n: n >= 1, "a whole number from 1 on")
+
+
+def seed(text):
+    """An argument type: an integer from 0 to 2**32 - 1."""
+    return _number(
+        text, int, lambda n: 0 <= n < 2**32, "a whole number from 0 on"
+    )
+
+
+def positive_float(text):
+    """An argument type: a number above 0."""
+    return _number(text, float, lambda x: x > 0, "a number above 0")
+
+
+def non_negative(text):
+    """An argument type: a number from 0 on."""
+    return _number(text, float, lambda x: x >= 0, "a number from 0 on")
+
+
+def fraction(text):
+    """An argument type: a number in [0, 1)."""
+    return _number(text, float, lambda x: 0 <= x < 1, "a number in [0, 1)")
+
+
+def _number(text, kind, valid, expected):
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or not math.isfinite(value) or not valid(value):
+        raise argparse.ArgumentTypeError(
+            f"expected {expected}, received: {text!r}"
+        )
+    return value

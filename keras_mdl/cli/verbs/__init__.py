@@ -1,0 +1,25 @@
+"""The commands by name, each a module: `HELP`, `add_arguments`, `run`."""
+
+from keras_mdl.cli.verbs import (
+    add_domain,
+    demo,
+    evaluate,
+    load_domain,
+    predict,
+    remove_domain,
+    save_domain,
+    summary,
+    train,
+)
+
+VERBS = {
+    "demo": demo,
+    "train": train,
+    "add-domain": add_domain,
+    "evaluate": evaluate,
+    "predict": predict,
+    "summary": summary,
+    "remove-domain": remove_domain,
+    "save-domain": save_domain,
+    "load-domain": load_domain,
+}

@@ -1,0 +1,1 @@
+"""Runs: training and evaluation from start to files, as the commands do it."""

@@ -1,0 +1,250 @@
+"""The demo's story: a base, further domains on a frozen trunk, the proofs."""
+
+import math
+import pathlib
+import time
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from keras_mdl.data import embedded
+from keras_mdl.models import load_model
+from keras_mdl.report.contents import Contents, DomainFacts, Sample
+from keras_mdl.runs import fitting
+from keras_mdl.runs.environment import describe_environment
+from keras_mdl.runs.isolation import IsolationTable
+from keras_mdl.runs.networks import build_network
+from keras_mdl.training import get_method, get_recipe
+
+BASE = "base"  # the method's name in the base domain's rows
+_SAMPLES = 10
+
+
+class Demo:
+    """One run of the demo, step by step; `run` does them all.
+
+    Args:
+        settings: `DemoSettings`.
+        folder: Where TensorBoard logs, the model and the domains are written.
+        say: Function that shows a line of text.
+        verbose: As for `keras.Model.fit`.
+    """
+
+    def __init__(self, settings, folder, say=print, verbose=2):
+        self.settings = settings
+        self.folder = pathlib.Path(folder)
+        self.say = say
+        self.verbose = verbose
+        self.isolation = IsolationTable()
+        self.metrics = []
+        self.history = []
+        self.data = {}
+        self.base_model = self.model = None
+
+    def run(self):
+        """Trains, adds, checks, saves.
+
+        Returns:
+            The `Contents` of the report.
+
+        Raises:
+            IsolationError: If a step changed a part that it must not change.
+        """
+        keras.utils.set_random_seed(self.settings.seed)
+        self.load_data()
+        self.train_base()
+        for name in self.settings.domains:
+            self.add_domain(name)
+            self.compare(name)
+        self.save_and_reload()
+        samples = self.evaluate()
+        return self.contents(samples)
+
+    def load_data(self):
+        """The embedded domains."""
+        s = self.settings
+        for name in (s.base, *s.domains):
+            data = embedded.load(name, size=s.size, seed=s.seed)
+            self.data[name] = data
+            self.say(
+                f"  {name:<10} {data.domain.num_classes:>3} classes, "
+                f"{data.size('train'):>5} training and "
+                f"{data.size('validation'):>4} validation images"
+            )
+
+    def train_base(self):
+        """Step 1: trunk and first slot, on the base domain."""
+        s = self.settings
+        self._heading(f"base domain {s.base!r}: everything trains")
+        self.model = build_network(
+            s.network, [self.data[s.base].domain], s.size, s.width
+        )
+        view = self.model.for_domain(s.base, phase="base")
+        recipe = self._recipe("quick-base", s.base_epochs)
+        self._fit(view, recipe, s.base, BASE)
+        self.base_model = self.model
+        self.isolation.record(
+            f"base {s.base} trained", self.model.fingerprint()
+        )
+
+    def add_domain(self, name):
+        """Step 2: a slot for one more domain; trunk and others frozen."""
+        method = get_method(self.settings.methods[0])
+        self._heading(f"add {name!r}: its slot trains, the trunk is frozen")
+        before = self.isolation.rows[-1].digests
+        self.model, view = method.start(self.model, self.data[name].domain)
+        own = f"domains/{name}"
+        self._fit(view, self._domain_recipe(method), name, method.name)
+        row = self.isolation.record(
+            f"{name} added and trained", self.model.fingerprint(), [own]
+        )
+        same = sum(row.digests[p] == before[p] for p in before)
+        self.say(
+            f"  isolation: {same} of {len(before)} older parts bit-identical"
+        )
+
+    def compare(self, name):
+        """The same domain by other methods, on copies of the base."""
+        for method_name in self.settings.methods[1:]:
+            method = get_method(method_name)
+            self._heading(f"compare {name!r}: {method.name}")
+            _, view = method.start(self.base_model, self.data[name].domain)
+            self._fit(view, self._domain_recipe(method), name, method.name)
+        self.isolation.record(
+            f"{name}: other methods compared", self.model.fingerprint()
+        )
+
+    def save_and_reload(self):
+        """Step 3: files, and the same bits from them."""
+        self._heading("save, load again, evaluate what was loaded")
+        path = self.folder / "model.keras"
+        self.model.save(path)
+        domains = self.folder / "domains"
+        domains.mkdir()
+        for name in self.model:
+            self.model.save_domain(name, domains / f"{name}.safetensors")
+        self.model = load_model(path)
+        self.isolation.record("saved and loaded", self.model.fingerprint())
+
+    def evaluate(self):
+        """Every domain of the loaded model, on its validation images."""
+        samples, method = {}, self.settings.methods[0]
+        for name in self.model:
+            start = time.perf_counter()
+            data = self.data[name]
+            found = fitting.evaluate(self.model[name], data, self.settings.size)
+            self.metrics.append(
+                _row(
+                    "reloaded",
+                    name,
+                    BASE if name == self.settings.base else method,
+                    "validation",
+                    found.accuracy,
+                    found.loss,
+                    None,
+                    time.perf_counter() - start,
+                )
+            )
+            self.say(f"  {name:<10} accuracy {found.accuracy:.3f}")
+            samples[name] = _samples(data, found)
+        return samples
+
+    def contents(self, samples):
+        """What the report shows."""
+        s = self.settings
+        return Contents(
+            title=f"One network, {len(self.data)} visual domains",
+            base=s.base,
+            domains=[
+                DomainFacts(
+                    name,
+                    data.domain.num_classes,
+                    data.size("train"),
+                    data.size("validation"),
+                    data.provenance,
+                )
+                for name, data in self.data.items()
+            ],
+            metrics=self.metrics,
+            history=self.history,
+            isolation=self.isolation.to_dicts(),
+            parameters=self.model.summary_by_domain().to_dicts(),
+            samples=samples,
+            settings=s.to_dict(),
+            environment=describe_environment(),
+            command=s.command(),
+        )
+
+    def _recipe(self, name, epochs):
+        s = self.settings
+        return get_recipe(name).replace(
+            epochs=epochs,
+            batch_size=s.batch_size,
+            learning_rate=s.learning_rate,
+        )
+
+    def _domain_recipe(self, method):
+        recipe = self._recipe("quick-domain", self.settings.domain_epochs)
+        return replace(recipe, phase=method.phase)
+
+    def _fit(self, view, recipe, domain, method):
+        logs = self.folder / "tensorboard" / f"{domain}-{method}"
+        done = fitting.fit(
+            view,
+            recipe,
+            self.data[domain],
+            self.settings.size,
+            seed=self.settings.seed,
+            callbacks=[keras.callbacks.TensorBoard(logs, write_graph=False)],
+            verbose=self.verbose,
+        )
+        self.history += [
+            {"domain": domain, "method": method, **epoch}
+            for epoch in done.history
+        ]
+        added = sum(math.prod(v.shape) for v in view.trainable_variables)
+        for split, prefix in (("train", ""), ("validation", "val_")):
+            self.metrics.append(
+                _row(
+                    "trained",
+                    domain,
+                    method,
+                    split,
+                    done.final[prefix + "accuracy"],
+                    done.final[prefix + "loss"],
+                    added,
+                    done.seconds if split == "train" else None,
+                )
+            )
+
+    def _heading(self, text):
+        self.say(f"\n== {text}")
+
+
+def _row(step, domain, method, split, accuracy, loss, added, seconds):
+    return {
+        "step": step,
+        "domain": domain,
+        "method": method,
+        "split": split,
+        "accuracy": round(accuracy, 6),
+        "loss": round(loss, 6),
+        "parameters_added": added,
+        "seconds": None if seconds is None else round(seconds, 2),
+    }
+
+
+def _samples(data, found):
+    """Validation images from all over the classes, not chosen by outcome."""
+    order = np.argsort(found.labels, kind="stable")
+    spread = np.linspace(0, len(order) - 1, _SAMPLES).round().astype(int)
+    classes, images = data.domain.classes, data.images("validation")
+    return [
+        Sample(
+            np.asarray(images[int(i)]),
+            classes[int(found.predicted[i])],
+            classes[int(found.labels[i])],
+        )
+        for i in order[np.unique(spread)]
+    ]

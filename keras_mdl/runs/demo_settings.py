@@ -1,0 +1,64 @@
+"""`DemoSettings`: the sizes of the demo."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """What the demo trains, and for how long.
+
+    Attributes:
+        name: Name of the run.
+        seed: Of the drawn images, the weights and the order of batches.
+        quick: Whether these are the settings of `quick_settings`.
+        base: Embedded domain that the trunk is trained on.
+        domains: Embedded domains that are added afterwards.
+        methods: Of `keras_mdl.training.METHODS`; the first one builds the
+            multi-domain model, the others are for comparison.
+        network: Name of the network, see `keras_mdl.runs.networks`.
+        width: Channel multiplier of the network.
+        size: Side of the images in pixels.
+        base_epochs: Epochs on the base domain.
+        domain_epochs: Epochs on each further domain, for every method.
+        batch_size: Images in a step.
+        learning_rate: Start of the cosine schedules.
+    """
+
+    name: str = "demo"
+    seed: int = 0
+    quick: bool = False
+    base: str = "shapes"
+    domains: tuple = ("digits", "glyphs", "textures", "photos")
+    methods: tuple = ("pointwise_sharing", "classifier_only", "individual")
+    network: str = "resnet26"
+    width: float = 0.25
+    size: int = 32
+    base_epochs: int = 6
+    domain_epochs: int = 4
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+
+    def command(self):
+        """The command line that repeats the run."""
+        parts = ["keras-mdl demo", f"--name {self.name}", f"--seed {self.seed}"]
+        return " ".join(parts + ["--quick"] * self.quick)
+
+    def to_dict(self):
+        """Plain values for YAML."""
+        return {
+            k: list(v) if isinstance(v, tuple) else v
+            for k, v in asdict(self).items()
+        }
+
+
+def quick_settings(**changes):
+    """A minute instead of four: fewer domains, one epoch; for smoke tests."""
+    values = {
+        "quick": True,
+        "domains": ("digits", "textures"),
+        "width": 0.125,
+        "size": 16,
+        "base_epochs": 1,
+        "domain_epochs": 1,
+    }
+    return DemoSettings(**{**values, **changes})

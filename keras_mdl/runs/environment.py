@@ -1,0 +1,64 @@
+"""What a result depends on besides its settings: versions and hardware."""
+
+import importlib.metadata
+import os
+import platform
+
+_PACKAGES = ("tensorflow", "jax", "numpy", "pillow", "matplotlib",
+             "scikit-learn", "scikit-image", "safetensors")  # fmt: skip
+
+
+def describe_environment():
+    """Versions, backend and hardware, as a flat dict of plain values."""
+    import keras
+
+    import keras_mdl
+
+    found = {
+        "keras_mdl": keras_mdl.__version__,
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "backend": keras.backend.backend(),
+    }
+    for package in _PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    found["platform"] = platform.platform(terse=True)
+    found["machine"] = platform.machine()
+    found["cpu"] = _cpu_name()
+    found["cpu_cores"] = _cpu_cores()
+    found["accelerators"] = _accelerators(keras.backend.backend())
+    return found
+
+
+def _cpu_name():
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            for line in f:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"
+
+
+def _cpu_cores():
+    # The cores this process may use, not those of the machine.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
+def _accelerators(backend):
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        devices = tf.config.list_physical_devices()
+        return sum(d.device_type != "CPU" for d in devices)
+    if backend == "jax":
+        import jax
+
+        return sum(d.platform != "cpu" for d in jax.devices())
+    return 0

@@ -1,0 +1,198 @@
+"""Training and evaluation of one domain's view on `DomainData`."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_mdl.data import DomainData, Preprocess, SetEpoch
+from keras_mdl.data.sources import ArraySource
+from keras_mdl.training import train
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A training that has ended.
+
+    Attributes:
+        history: One dict per epoch: `epoch` (from 1), `accuracy`, `loss` and,
+            with a validation split, `val_accuracy` and `val_loss`.
+        seconds: Wall time of the training, graph compilation included.
+    """
+
+    history: list
+    seconds: float
+
+    @property
+    def final(self):
+        """The last epoch."""
+        return self.history[-1]
+
+
+def batches(
+    data,
+    split,
+    size,
+    batch_size=64,
+    training=False,
+    seed=0,
+    dtype="float32",
+):
+    """Batches for the current backend: tf.data, or NumPy without TensorFlow.
+
+    Args:
+        data: `DomainData`.
+        split: Name of the split.
+        size: Side of the square images that the network takes.
+        batch_size: Images in a batch.
+        training: Whether to shuffle and augment.
+        seed: Of order and augmentation.
+        dtype: That the network takes.
+    """
+    make = (
+        data.tf_dataset
+        if keras.backend.backend() == "tensorflow"
+        else data.batches
+    )
+    return make(
+        split,
+        batch_size=batch_size,
+        preprocess=Preprocess.default(size),
+        training=training,
+        seed=seed,
+        dtype=dtype,
+    )
+
+
+def image_size(model, default=None):
+    """Side of the square images of a model.
+
+    Args:
+        model: A `MultiDomainModel`.
+        default: For models that take any size.
+
+    Raises:
+        ValueError: If the images are not square, or the size is open.
+    """
+    height, width = model.get_config()["input_shape"][:2]
+    if height is None and width is None and default:
+        return default
+    if height is None or height != width:
+        raise ValueError(
+            "Expected a model for square images of a fixed size. "
+            f"Received: input_shape=({height}, {width}, 3)"
+        )
+    return height
+
+
+def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
+    """Trains a view on the split `train`, validating on `validation`.
+
+    Args:
+        view: A `DomainModel`.
+        recipe: A `Recipe`.
+        data: `DomainData`; without a split `validation` nothing is validated.
+        size: Side of the images.
+        seed: Of order and augmentation.
+        callbacks: Further callbacks.
+        verbose: As for `keras.Model.fit`.
+
+    Returns:
+        A `Fit`.
+    """
+    training = batches(
+        data, "train", size, recipe.batch_size, True, seed, _dtype(view)
+    )
+    validation = None
+    if has_labels(data, "validation"):
+        validation = batches(
+            data, "validation", size, recipe.batch_size, dtype=_dtype(view)
+        )
+    start = time.perf_counter()
+    history = train(
+        view,
+        recipe,
+        training,
+        validation,
+        [SetEpoch(training), *callbacks],
+        verbose=verbose,
+    ).history
+    seconds = time.perf_counter() - start
+    epochs = [
+        {"epoch": i + 1, **{k: float(v[i]) for k, v in history.items()}}
+        for i in range(len(history["loss"]))
+    ]
+    if not math.isfinite(epochs[-1]["loss"]):
+        raise FloatingPointError(
+            "The training loss is not finite: the training diverged. Try a "
+            f"smaller learning rate than {recipe.learning_rate}"
+        )
+    return Fit(epochs, seconds)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A view's answers on a split, in the order of the data."""
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    loss: float
+
+    @property
+    def accuracy(self):
+        """Part of the images that are classified correctly."""
+        return float(np.mean(self.labels == self.predicted))
+
+
+def evaluate(view, data, size, split="validation", batch_size=64):
+    """Accuracy and cross-entropy of a view on one split.
+
+    Raises:
+        ValueError: If the split is unknown or its labels are hidden.
+    """
+    labels = data.labels(split) if split in data.splits else None
+    if labels is None:
+        known = [s for s in data.splits if has_labels(data, s)]
+        raise ValueError(
+            f"Data {data.domain.name!r} has no labelled split {split!r}. "
+            f"Labelled splits: {', '.join(known) or 'none'}"
+        )
+    # `predict` leaves the labels of a batch aside.
+    loader = batches(data, split, size, batch_size, dtype=_dtype(view))
+    log_p = _log_softmax(view.predict(loader, verbose=0))
+    right = log_p[np.arange(len(labels)), labels]
+    return Evaluation(labels, log_p.argmax(axis=-1), float(-right.mean()))
+
+
+def probabilities(view, domain, images, size):
+    """Class probabilities `(n, classes)` of images at hand.
+
+    Args:
+        view: A `DomainModel`.
+        domain: Its `Domain`.
+        images: List of uint8 arrays `(h, w, 3)` of any sizes.
+        size: Side of the images that the network takes.
+    """
+    data = DomainData(domain, {"images": (ArraySource.from_rgb(images), None)})
+    # NumPy batches: for a few images a tf.data pipeline only costs time.
+    loader = data.batches(
+        "images", preprocess=Preprocess.default(size), dtype=_dtype(view)
+    )
+    return np.exp(_log_softmax(view.predict(loader, verbose=0)))
+
+
+def has_labels(data, split):
+    """Whether the data have the split, with labels."""
+    return split in data.splits and data.labels(split) is not None
+
+
+def _log_softmax(logits):
+    logits = np.asarray(logits, np.float64)
+    logits -= logits.max(axis=-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def _dtype(view):
+    return keras.backend.standardize_dtype(view.inputs[0].dtype)

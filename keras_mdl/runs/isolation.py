@@ -1,0 +1,123 @@
+"""`IsolationTable`: who changed in which step, from digests of the weights."""
+
+from dataclasses import dataclass
+
+NEW, TRAINED, UNCHANGED = "new", "trained", "unchanged"
+CHANGED, MISSING = "CHANGED", "MISSING"
+_VIOLATIONS = (CHANGED, MISSING)
+
+
+class IsolationError(RuntimeError):
+    """A part of the network changed in a step that must not touch it."""
+
+
+@dataclass(frozen=True)
+class IsolationRow:
+    """The network after one step.
+
+    Attributes:
+        step: What was done.
+        digests: `{part: SHA-256}`, as `MultiDomainModel.fingerprint` has it.
+        states: `{part: state}` relative to the row before: `"new"`,
+            `"trained"` (was allowed to change), `"unchanged"`, `"CHANGED"`
+            (was not), `"MISSING"`.
+    """
+
+    step: str
+    digests: dict
+    states: dict
+
+    @property
+    def isolated(self):
+        """Whether nothing changed that was not allowed to."""
+        return not any(s in _VIOLATIONS for s in self.states.values())
+
+
+class IsolationTable:
+    """Rows are steps, columns the trunk and the domains.
+
+    Equal digests mean bit-identical weights and BatchNorm statistics.
+    """
+
+    def __init__(self):
+        self.rows = []
+
+    def record(self, step, fingerprint, trained=(), removed=()):
+        """Adds the state after a step.
+
+        Args:
+            step: What was done, for people to read.
+            fingerprint: `MultiDomainModel.fingerprint()`.
+            trained: Parts that the step may change.
+            removed: Parts that the step takes away.
+
+        Returns:
+            The `IsolationRow`.
+
+        Raises:
+            IsolationError: If another part changed or is missing. The row is
+                recorded nevertheless.
+        """
+        before = self.rows[-1].digests if self.rows else {}
+        states = {
+            part: _state(part, digest, before, trained)
+            for part, digest in fingerprint.items()
+        }
+        for part in before:
+            if part not in fingerprint and part not in removed:
+                states[part] = MISSING
+        row = IsolationRow(step, dict(fingerprint), states)
+        self.rows.append(row)
+        if not row.isolated:
+            wrong = [p for p, s in states.items() if s in _VIOLATIONS]
+            raise IsolationError(
+                f"After {step!r} these parts must be bit-identical and are "
+                f"not: {', '.join(wrong)}"
+            )
+        return row
+
+    @property
+    def parts(self):
+        """All parts, in the order in which they appeared."""
+        found = {}
+        for row in self.rows:
+            found.update(dict.fromkeys(row.states))
+        return list(found)
+
+    @property
+    def isolated(self):
+        """Whether every step left the others alone."""
+        return all(row.isolated for row in self.rows)
+
+    def to_dicts(self):
+        """The rows as plain dicts."""
+        return [
+            {"step": r.step, "states": r.states, "digests": r.digests}
+            for r in self.rows
+        ]
+
+    def __str__(self):
+        head = ["", *(short(p) for p in self.parts)]
+        table = [head]
+        for row in self.rows:
+            table.append(
+                [row.step, *(row.states.get(p, "") for p in self.parts)]
+            )
+        widths = [max(len(r[i]) for r in table) for i in range(len(head))]
+        return "\n".join(
+            "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True))
+            for r in table
+        ).replace(" \n", "\n")
+
+
+def short(part):
+    """`"domains/digits"` -> `"digits"`."""
+    return part.removeprefix("domains/")
+
+
+def _state(part, digest, before, trained):
+    if part not in before:
+        return NEW
+    if digest == before[part]:
+        return UNCHANGED
+    return TRAINED if part in trained else CHANGED

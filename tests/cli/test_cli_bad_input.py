@@ -1,0 +1,183 @@
+"""Bad input ends with status 2 and one line, before anything is written."""
+
+import pytest
+from PIL import Image
+
+from keras_mdl.cli import main
+
+
+def _refused(run, tmp_path, *argv):
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(*argv)
+    assert status == 2, (out, err)
+    assert err.startswith("error: ")
+    assert len(err.strip().splitlines()) == 1
+    assert "Traceback" not in err
+    assert sorted(tmp_path.rglob("*")) == before
+    return err
+
+
+@pytest.fixture
+def train(run, images, tmp_path):
+    """A `train` command with some arguments replaced, refused."""
+
+    def train(**changes):
+        flags = {
+            "data": images["colours"],
+            "out": tmp_path / "m.keras",
+            "size": 16,
+            "epochs": 1,
+            **changes,
+        }
+        argv = [x for k, v in flags.items()
+                for x in (f"--{k.replace('_', '-')}", v)]  # fmt: skip
+        return _refused(run, tmp_path, "train", *argv)
+
+    return train
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "a whole number from 1 on"),
+        ({"learning_rate": "nan"}, "a number above 0"),
+        ({"seed": -1}, "a whole number from 0 on"),
+        ({"dropout": 1}, "a number in [0, 1)"),
+        ({"width": "wide"}, "a number above 0"),
+        ({"size": 20}, "divisible by 8"),
+        ({"recipe": "slow"}, "Known recipes: paper-base"),
+        ({"network": "vgg"}, "Known networks: resnet26"),
+        ({"domain": "a/b"}, "domain name"),
+        ({"data": "nowhere"}, "'embedded:NAME'"),
+        ({"data": "embedded:cats"}, "'shapes', 'digits'"),
+        ({"out": "m.h5"}, "ends in .keras"),
+        ({"out": "no/such/folder/m.keras"}, "does not exist"),
+        ({"colour": "red"}, "unrecognized arguments: --colour"),
+        ({"backend": "torch"}, "tensorflow"),
+    ],
+)
+def test_train_refuses(train, changes, message):
+    assert message in train(**changes)
+
+
+def test_folder_options_are_for_folders(train):
+    message = train(data="embedded:digits", on_bad_image="skip")
+    assert "class folders" in message
+
+
+def test_bad_image_in_a_folder_is_named(run, images, tmp_path):
+    folder = tmp_path / "colours"
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (16, 16)).save(folder / name / f"{i}.png")
+    (folder / "a" / "broken.png").write_bytes(b"not a picture")
+    argv = ["train", "--data", folder, "--out", tmp_path / "m.keras",
+            "--size", 16, "--epochs", 1]  # fmt: skip
+    assert "broken.png" in _refused(run, tmp_path, *argv)
+    assert run(*argv, "--on-bad-image", "skip")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["train", "add-domain", "remove-domain"])
+def test_existing_output_is_refused_before_any_work(
+    run, base, images, tmp_path, command, monkeypatch
+):
+    def loaded():
+        raise AssertionError("the backend was loaded first")
+
+    monkeypatch.setattr("keras_mdl.cli.heavy._filtered_stderr", loaded)
+    path = tmp_path / "m.keras"
+    path.write_text("precious")
+    argv = {
+        "train": ["--data", images["colours"]],
+        "add-domain": ["--data", images["shades"], "--model", base],
+        "remove-domain": ["--domain", "colours", "--model", base],
+    }[command]
+    err = _refused(run, tmp_path, command, *argv, "--out", path)
+    assert "--overwrite" in err
+    assert path.read_text() == "precious"
+
+
+def test_existing_record_is_refused(train, tmp_path):
+    (tmp_path / "m.keras.run.yaml").write_text("precious")
+    assert "m.keras.run.yaml" in train()
+
+
+def test_models_that_are_none(run, base, tmp_path):
+    missing, truncated = tmp_path / "no.keras", tmp_path / "cut.keras"
+    truncated.write_bytes(base.read_bytes()[:2000])
+    for path in (missing, truncated, tmp_path):
+        assert str(path) in _refused(run, tmp_path, "summary", "--model", path)
+
+
+def test_plain_keras_model(run, tmp_path):
+    import keras
+
+    path = tmp_path / "plain.keras"
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save(path)
+    err = _refused(run, tmp_path, "summary", "--model", path)
+    assert "MultiDomainModel" in err
+
+
+def test_add_domain_refuses(run, base, images, tmp_path):
+    def refused(*argv):
+        return _refused(
+            run, tmp_path, "add-domain", "--model", base, "--out",
+            tmp_path / "m.keras", *argv,
+        )  # fmt: skip
+
+    shades = ("--data", images["shades"])
+    assert "already" in refused("--data", images["colours"])
+    assert "Known methods" in refused(*shades, "--method", "magic")
+    assert "'colours'" in refused(*shades, "--init-from", "nobody")
+    assert "16x16" in refused(*shades, "--size", 32)
+
+
+def test_evaluate_refuses(run, two, images, tmp_path):
+    def refused(*argv):
+        return _refused(run, tmp_path, "evaluate", "--model", two, *argv)
+
+    shades, colours = images["shades"], images["colours"]
+    assert "3 classes" in refused("--data", f"colours={shades}")
+    assert "no domain 'other'" in refused("--data", f"other={shades}")
+    assert "one SPEC" in refused("--data", shades, colours, "--domain", "x")
+    assert "Labelled splits: train, validation" in refused(
+        "--data", shades, "--split", "test"
+    )
+
+
+def test_predict_names_what_is_wrong(run, two, images, tmp_path):
+    def refused(*argv):
+        return _refused(run, tmp_path, "predict", "--model", two, *argv)
+
+    good = images["colours"] / "red" / "0.png"
+    empty, text = tmp_path / "empty.png", tmp_path / "text.jpg"
+    empty.touch()
+    text.write_text("hello")
+    domain = ("--domain", "colours")
+    assert "'colours', 'shades'" in refused(good, "--domain", "x")
+    assert "no.png" in refused(good, tmp_path / "no.png", *domain)
+    assert "empty.png" in refused(good, empty, *domain)
+    assert "text.jpg" in refused(text, *domain)
+    assert "required: IMAGE" in refused(*domain)
+
+
+def test_debug_shows_the_traceback(run, tmp_path):
+    status, _, err = run("summary", "--model", tmp_path / "no", "--debug")
+    assert status == 2
+    assert "Traceback" in err
+
+
+def test_failures_are_no_bad_input(run, two, monkeypatch):
+    def fails(*args, **kwargs):
+        raise RuntimeError("the disk is on fire")
+
+    monkeypatch.setattr("keras_mdl.MultiDomainModel.fingerprint", fails)
+    status, _, err = run("summary", "--model", two)
+    assert status == 1
+    assert err.strip() == "error: RuntimeError: the disk is on fire"
+
+
+def test_no_command(capsys):
+    assert main([]) == 2
+    assert "COMMAND" in capsys.readouterr().err

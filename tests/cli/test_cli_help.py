@@ -1,0 +1,68 @@
+"""Help is there, complete and quick; machine output is clean."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from keras_mdl.cli.main import build_parser
+from keras_mdl.cli.verbs import VERBS
+
+HEAVY = ("keras", "tensorflow", "jax", "matplotlib", "numpy")
+
+
+@pytest.mark.parametrize("command", VERBS)
+def test_help_of_each_command(run, command):
+    status, out, _ = run(command, "--help")
+    assert status == 0
+    first = VERBS[command].__doc__.strip().splitlines()[0]
+    assert first in out
+    assert "--json" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_every_command_is_in_the_overview(run):
+    status, out, _ = run("--help")
+    assert status == 0
+    assert all(command in out for command in VERBS)
+    assert "exit status" in out
+
+
+def test_version(run):
+    status, out, _ = run("--version")
+    assert (status, out.split()[0]) == (0, "keras-mdl")
+
+
+def test_parsers_import_nothing_heavy():
+    code = (
+        "import sys; from keras_mdl.cli.main import build_parser; "
+        "build_parser(); "
+        f"print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_is_quick_and_module_runs():
+    argv = [sys.executable, "-m", "keras_mdl", "train", "--help"]
+    best = float("inf")
+    for _ in range(3):  # the machine may be busy with something else
+        start = time.perf_counter()
+        subprocess.run(argv, capture_output=True, check=True)
+        best = min(best, time.perf_counter() - start)
+    assert best < 1.0
+
+
+def test_all_flags_have_help_or_a_speaking_name():
+    _, parsers = build_parser()
+    spoken = {"--epochs", "--batch-size", "--learning-rate", "--weight-decay"}
+    for name, parser in parsers.items():
+        for action in parser._actions:
+            known = set(action.option_strings) & spoken
+            assert action.help or known or not action.option_strings, (
+                name,
+                action,
+            )

@@ -1,0 +1,107 @@
+"""`train`, `add-domain`: what they write, and that nothing else changes."""
+
+import json
+
+import pytest
+import yaml
+
+from keras_mdl import load_model
+from keras_mdl.runs.isolation import IsolationTable
+
+
+def test_train_writes_model_and_record(base):
+    assert list(load_model(base)) == ["colours"]
+    record = yaml.safe_load((base.parent / "base.keras.run.yaml").read_text())
+    assert record["command"] == "train"
+    assert record["settings"]["epochs"] == 2
+    assert record["settings"]["seed"] == 0
+    assert {"keras", "numpy", "python", "cpu"} <= set(record["environment"])
+    assert len(record["result"]["history"]) == 2
+
+
+def test_record_repeats_the_run_bit_for_bit(run, base, tmp_path):
+    again = tmp_path / "again.keras"
+    record = base.parent / "base.keras.run.yaml"
+    status, _, err = run("train", "--config", record, "--out", again)
+    assert status == 0, err
+    assert load_model(again).fingerprint() == load_model(base).fingerprint()
+
+
+def test_add_domain_leaves_the_rest_bit_identical(base, two):
+    before = load_model(base).fingerprint()
+    after = load_model(two).fingerprint()
+    assert set(after) == {*before, "domains/shades"}
+    assert {part: after[part] for part in before} == before
+
+
+def test_add_domain_prints_the_isolation_table(run, base, images, tmp_path):
+    status, out, _ = run(
+        "add-domain", "--model", base, "--data", images["shades"], "--out",
+        tmp_path / "m.keras", "--epochs", 1, "--name", "greys",
+    )  # fmt: skip
+    assert status == 0
+    assert "greys trained" in out
+    assert "saved and loaded" in out
+    assert "unchanged" in out
+
+
+@pytest.mark.parametrize("method", ["classifier_only", "individual"])
+def test_other_methods(run, base, images, tmp_path, method):
+    path = tmp_path / "m.keras"
+    status, out, err = run(
+        "add-domain", "--model", base, "--data", images["shades"], "--out",
+        path, "--epochs", 1, "--method", method, "--json",
+    )  # fmt: skip
+    assert status == 0, err
+    result = json.loads(out)
+    expected = ["shades"] if method == "individual" else ["colours", "shades"]
+    assert result["domains"] == expected == list(load_model(path))
+    assert result["isolated"] is True
+
+
+def test_violated_isolation_writes_nothing(
+    run, base, images, tmp_path, monkeypatch
+):
+    record = IsolationTable.record
+
+    def broken(self, step, fingerprint, *args, **kwargs):
+        if "trained" in step:
+            fingerprint = {**fingerprint, "trunk": "0" * 64}
+        return record(self, step, fingerprint, *args, **kwargs)
+
+    monkeypatch.setattr(IsolationTable, "record", broken)
+    status, _, err = run(
+        "add-domain", "--model", base, "--data", images["shades"], "--out",
+        tmp_path / "m.keras", "--epochs", 1,
+    )  # fmt: skip
+    assert status == 1
+    assert "bit-identical" in err
+    assert "trunk" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_tensorboard_and_embedded_data(run, base, tmp_path):
+    status, _, err = run(
+        "add-domain", "--model", base, "--data", "embedded:digits", "--out",
+        tmp_path / "m.keras", "--epochs", 1, "--tensorboard", tmp_path / "tb",
+    )  # fmt: skip
+    assert status == 0, err
+    assert list((tmp_path / "tb" / "digits").rglob("events*"))
+
+
+def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):
+    path = tmp_path / "m.keras"
+    path.write_text("old")
+
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_mdl.runs.fitting.train", interrupted)
+    status, _, err = run(
+        "add-domain", "--model", base, "--data", images["shades"], "--out",
+        path, "--epochs", 1, "--overwrite",
+    )  # fmt: skip
+    assert status == 130
+    assert err.strip().endswith("error: interrupted")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]

@@ -1,0 +1,207 @@
+"""The report: complete, self-contained, and true to its numbers."""
+
+import html.parser
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from keras_mdl.report import write_report
+from keras_mdl.report.contents import Contents, DomainFacts, Sample
+from keras_mdl.report.page import headline, render_report
+from keras_mdl.report.text import format_table, summary_text
+
+METHODS = {"classifier_only": 0.4, "pointwise_sharing": 0.7, "individual": 0.8}
+
+
+def _row(step, domain, method, split, accuracy):
+    return {
+        "step": step,
+        "domain": domain,
+        "method": method,
+        "split": split,
+        "accuracy": accuracy,
+        "loss": 0.5,
+        "parameters_added": 100 if step == "trained" else None,
+        "seconds": 1.5,
+    }
+
+
+def _parameters(owner, count):
+    return {
+        "owner": owner,
+        "parameters": count,
+        "head": 0 if owner == "trunk" else 10,
+        "statistics": 0 if owner == "trunk" else 20,
+        "macs": 0 if owner == "trunk" else 2_000_000,
+        "bytes": 4 * count,
+    }
+
+
+@pytest.fixture
+def contents():
+    further = ["one", "two"]
+    metrics = [_row("trained", "ground", "base", "validation", 0.9)]
+    history = [
+        {"domain": "ground", "method": "base", "epoch": e, "val_accuracy": 0.5}
+        for e in (1, 2)
+    ]
+    for domain in further:
+        for method, accuracy in METHODS.items():
+            metrics.append(
+                _row("trained", domain, method, "validation", accuracy)
+            )
+            history.append(
+                {"domain": domain, "method": method, "epoch": 1,
+                 "val_accuracy": accuracy}
+            )  # fmt: skip
+    names = ["ground", *further]
+    states = {"trunk": "new", "domains/ground": "new"}
+    later = {"trunk": "unchanged", "domains/ground": "unchanged",
+             "domains/one": "new"}  # fmt: skip
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    return Contents(
+        title="One network, 3 visual domains",
+        base="ground",
+        domains=[DomainFacts(n, 4, 100, 20, f"from <{n}>") for n in names],
+        metrics=metrics,
+        history=history,
+        isolation=[
+            {"step": "base", "states": states,
+             "digests": dict.fromkeys(states, "ab" * 32)},
+            {"step": "one added", "states": later,
+             "digests": dict.fromkeys(later, "cd" * 32)},
+        ],
+        parameters=[
+            _parameters("trunk", 1000), *(_parameters(n, 100) for n in names)
+        ],
+        samples={
+            "one": [
+                Sample(pixels, "cat", "cat"), Sample(pixels, "cat", "a_<dog>")
+            ]
+        },
+        settings={"seed": 0, "methods": ["a", "b"]},
+        environment={"keras": "3.0", "cpu": "fast & new"},
+        command="keras-mdl demo --name x",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def page(contents):
+    return render_report(contents)
+
+
+def test_every_section_is_there(page):
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert headings == [
+        "How well it works",
+        "What is shared, and what a domain costs",
+        "No domain disturbed another",
+        "Training",
+        "Sample predictions",
+        "All measurements",
+        "Settings and versions",
+    ]
+    assert "validation accuracies on small data sets" in page
+    assert "keras-mdl demo --name x" in page
+
+
+def test_nothing_is_fetched_and_nothing_runs(page):
+    sources = re.findall(r'(?:src|srcset|href)="(.*?)"', page)
+    assert sources
+    assert all(s.startswith("data:image/") for s in sources)
+    without_data = re.sub(r'"data:image/[^"]*"', '""', page)
+    assert "http" not in without_data
+    assert "<script" not in page
+    assert "@import" not in page
+    assert "url(" not in without_data
+
+
+def test_pictures_have_alternatives_for_both_themes(page):
+    images = re.findall(r"<img .*?>", page)
+    assert images
+    for image in images:
+        assert len(re.search(r'alt="(.*?)"', image).group(1)) > 20
+    assert page.count('prefers-color-scheme: dark)" srcset=') == 3
+    accuracy = re.search(r'alt="(Validation accuracy\. .*?)"', page).group(1)
+    assert "one: classifier only 40.0 %, proposed 70.0 %" in accuracy
+
+
+def test_tags_are_balanced_and_text_is_escaped(page):
+    void = {"meta", "img", "br", "source", "wbr"}
+
+    class Checker(html.parser.HTMLParser):
+        open_tags = []
+
+        def handle_starttag(self, tag, attrs):
+            if tag not in void:
+                self.open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            assert self.open_tags.pop() == tag
+
+    checker = Checker()
+    checker.feed(page)
+    assert not checker.open_tags
+    assert "from &lt;one&gt;" in page
+    assert "fast &amp; new" in page
+    assert "a_<wbr>&lt;dog&gt;" in page
+
+
+def test_headline_has_the_numbers(contents):
+    text = headline(contents)
+    # 1000 + 3 * 100 against 3 * 1100.
+    assert "1,300 numbers" in text
+    assert "3,300, 2.5 times" in text
+    assert "proposed 70.0 %" in text
+    assert "bit-identical" in text
+
+
+def test_violations_are_loud(contents, page):
+    assert contents.isolated
+    assert "s-changed" not in page.split("</style>")[1]
+    row = contents.isolation[1]
+    broken = {**row, "states": {**row["states"], "trunk": "CHANGED"}}
+    contents = replace(contents, isolation=[contents.isolation[0], broken])
+    page = render_report(contents).split("</style>")[1]
+    assert 's-changed"' in page
+    assert "ISOLATION WAS VIOLATED" in page
+    assert "VIOLATED" in summary_text(contents)
+
+
+def test_wrong_samples_are_marked(page):
+    assert page.count('<figure class="right">') == 1
+    assert page.count('<figure class="wrong">') == 1
+
+
+def test_same_contents_same_bytes(contents, tmp_path):
+    a, b = tmp_path / "a.html", tmp_path / "b.html"
+    write_report(contents, a)
+    write_report(contents, b)
+    assert a.read_bytes() == b.read_bytes()
+
+
+def test_summary_text(contents):
+    text = summary_text(contents)
+    line = next(x for x in text.splitlines() if x.startswith("one"))
+    assert line.split() == [
+        "one", "4", "40.0", "%", "70.0", "%", "80.0", "%", "100",
+    ]  # fmt: skip
+    assert "shared by 3 domains" in text
+
+
+def test_format_table():
+    assert format_table([["a", "n"], ["bb", "10"]], "<>") == (
+        "a    n\n------\nbb  10"
+    )
+
+
+def test_runs_without_comparisons(contents):
+    only = [
+        r for r in contents.metrics
+        if r["method"] in ("base", "pointwise_sharing")
+    ]  # fmt: skip
+    page = render_report(replace(contents, metrics=only))
+    assert "proposed 70.0 %" in page
+    assert "individual 8" not in page
