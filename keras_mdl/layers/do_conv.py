@@ -167,7 +167,7 @@ class DOConv2D(DOConvolution, keras.layers.Conv2D):
     >>> conv = DOConv2D(8, 3, padding="same")
     >>> y = conv(keras.ops.ones((1, 16, 16, 4)))
     >>> plain = conv.fold()
-    >>> type(plain).__name__, plain.kernel.shape
+    >>> type(plain).__name__, tuple(plain.kernel.shape)
     ('Conv2D', (3, 3, 4, 8))
 
     Reference: Cao et al., "DO-Conv: Depthwise Over-parameterized Convolutional

@@ -55,8 +55,9 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
     Example:
 
     >>> conv = SharedPointwiseDepthwiseConv(8, domains=["signs", "flowers"])
-    >>> conv(keras.ops.ones((1, 16, 16, 4)), domain="signs").shape[1:]
-    (16, 16, 8)
+    >>> y = conv(keras.ops.ones((1, 16, 16, 4)), domain="signs")
+    >>> keras.ops.shape(y)
+    (1, 16, 16, 8)
 
     Reference: Guo, Li, Wang, Rosing, "Depthwise Convolution Is All You Need
     for Learning Multiple Visual Domains", AAAI 2019, equations 4 to 7.

@@ -1,5 +1,6 @@
 """Models: a trunk, slots, and trainable views of them."""
 
+from keras_mdl.models.folding import fold
 from keras_mdl.models.freezing import PHASES, FreezePlan
 from keras_mdl.models.loading import load_model
 from keras_mdl.models.multi_domain import MultiDomainModel
@@ -13,6 +14,7 @@ __all__ = [
     "JointModel",
     "MultiDomainModel",
     "build_resnet26",
+    "fold",
     "load_model",
     "resnet26",
 ]

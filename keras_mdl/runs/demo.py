@@ -3,7 +3,6 @@
 import math
 import pathlib
 import time
-from dataclasses import replace
 
 import keras
 import numpy as np
@@ -182,11 +181,15 @@ class Demo:
             epochs=epochs,
             batch_size=s.batch_size,
             learning_rate=s.learning_rate,
+            weight_decay=s.weight_decay,
         )
 
     def _domain_recipe(self, method):
-        recipe = self._recipe("quick-domain", self.settings.domain_epochs)
-        return replace(recipe, phase=method.phase)
+        s = self.settings
+        recipe = self._recipe("quick-domain", s.domain_epochs)
+        if method.phase == "head":
+            recipe = recipe.replace(learning_rate=s.head_learning_rate)
+        return recipe.replace(phase=method.phase)
 
     def _fit(self, view, recipe, domain, method):
         logs = self.folder / "tensorboard" / f"{domain}-{method}"

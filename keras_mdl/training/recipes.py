@@ -79,6 +79,10 @@ class Recipe:
                 [rate * self.factor**i for i in range(len(self.drops) + 1)],
             )
         if self.optimizer_name == "adamw":
+            if not self.decay(domain):
+                # The same rule, in a graph that compiles in two thirds of
+                # the time.
+                return keras.optimizers.Adam(rate)
             return keras.optimizers.AdamW(rate, weight_decay=self.decay(domain))
         return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
 

@@ -64,6 +64,8 @@ CASES = [
         {"kernel_size": 3, "depth_multiplier": 2, "activation": "relu"},
         label="multiplied",
     ),
+    Case(mdl_layers.DOConv2D, {"filters": 4, "kernel_size": 3}),
+    Case(mdl_layers.DODepthwiseConv2D, {"kernel_size": 3, "padding": "same"}),
     Case(mdl_layers.FusedBatchNormalization),
     Case(
         mdl_layers.SharedPointwiseDepthwiseConv,

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from numpy_net import NumpyNet
-from tiny import images, randomize, values
+from tiny import images, randomize, tiny_model, values
 
 import keras_mdl
 
@@ -18,7 +18,7 @@ def model():
         keras_mdl.Domain("a", 5, MEAN, STD),
         keras_mdl.Domain("b", 3, STD, MEAN),
     ]
-    model = keras_mdl.build_resnet26(domains, (16, 16, 3), width=WIDTH)
+    model = keras_mdl.build_resnet26(domains, (None, None, 3), width=WIDTH)
     randomize(model)
     # Kernels of the usual size, so that 25 layers do not blow values up.
     for path, v in model.variables_by_path().items():
@@ -44,18 +44,19 @@ def test_the_whole_network_equals_numpy(model, domain, mean, std):
     np.testing.assert_allclose(ours / scale, expected / scale, atol=2e-5)
 
 
-def test_other_sizes_give_the_same_network(model):
-    config = model.get_config()
-    config["input_shape"] = (None, None, 3)
-    free = type(model).from_config(config)
-    for path, v in free.variables_by_path().items():
-        v.assign(model.variables_by_path()[path])
+def test_other_sizes_are_fed_to_the_same_network(model):
     x = images(2, size=24)[:, :16]
     expected = NumpyNet(values(model), "a")(x, MEAN, STD)
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
-        to_numpy(free["a"](x)) / scale, expected / scale, atol=2e-5
+        to_numpy(model["a"](x)) / scale, expected / scale, atol=2e-5
     )
+
+
+@pytest.fixture(scope="module")
+def alone(model):
+    """One domain, one view: `layer.input` is that of a layer's first use."""
+    return model.only_domain("a")
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["infer", "train"])
@@ -64,10 +65,7 @@ def test_other_sizes_give_the_same_network(model):
     [("stage1_block2", 1), ("stage1_block1", 2), ("stage3_block4", 1)],
     ids=["identity", "halved_and_widened", "private_pointwise"],
 )
-def test_a_residual_block_equals_numpy(model, block, stride, training):
-    # A model of its own: training moves statistics. One domain, one view:
-    # a layer's `input` and `output` are those of its first use.
-    alone = model.only_domain("a")
+def test_a_residual_block_equals_numpy(alone, block, stride, training):
     weights, net = values(alone), alone["a"]
     start = net.get_layer(f"{block}_conv1_depthwise_a").input
     if stride == 2:
@@ -76,10 +74,14 @@ def test_a_residual_block_equals_numpy(model, block, stride, training):
     end = net.get_layer(f"{block}_relu2").output
     part = keras.Model(start, end)
     net.apply_flags()
-    x = np.random.default_rng(0).normal(size=(4, *start.shape[1:]))
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, start.shape[-1]))
     ours = to_numpy(part(x.astype("float32"), training=training))
     expected = NumpyNet(weights, "a", training).block(x, block, stride)
-    assert ours.shape == expected.shape == (4, *end.shape[1:])
+    assert (
+        ours.shape
+        == expected.shape
+        == (4, 8 // stride, 8 // stride, end.shape[-1])
+    )
     assert (expected > 0).mean() > 0.1
     np.testing.assert_allclose(ours, expected, atol=3e-5, rtol=1e-4)
 
@@ -96,14 +98,13 @@ def test_the_stem_has_no_relu(model):
     assert not any("relu" in name for name in consumers)
 
 
-def test_uint8_and_float_pixels_give_equal_logits(model):
-    config = {**model.get_config(), "input_dtype": "uint8"}
-    bytes_in = type(model).from_config(config)
-    for path, v in bytes_in.variables_by_path().items():
-        v.assign(model.variables_by_path()[path])
-    x = images(2, size=16)
+def test_uint8_and_float_pixels_give_equal_logits():
+    floats, integers = tiny_model(), tiny_model(input_dtype="uint8")
+    for path, v in integers.variables_by_path().items():
+        v.assign(floats.variables_by_path()[path])
+    x = images(2)
     np.testing.assert_array_equal(
-        to_numpy(bytes_in["a"](x.astype("uint8"))), to_numpy(model["a"](x))
+        to_numpy(integers["a"](x.astype("uint8"))), to_numpy(floats["a"](x))
     )
 
 
@@ -119,9 +120,7 @@ def test_the_model_of_many_domains_gives_what_its_views_give(model):
 
 
 def test_pixels_are_normalised_in_float32_under_any_policy():
-    model = keras_mdl.build_resnet26(
-        {"a": 2}, (8, 8, 3), width=WIDTH, dtype="mixed_bfloat16"
-    )
+    model = tiny_model(dtype="mixed_bfloat16")
     x = images(2) + 0.3  # no bfloat16 number
     part = keras.Model(
         model["a"].input, model["a"].get_layer("normalize").output
@@ -135,9 +134,7 @@ def test_pixels_are_normalised_in_float32_under_any_policy():
 
 
 def test_dropout_acts_in_training_only_and_on_its_domain_only():
-    model = keras_mdl.build_resnet26(
-        {"a": 4, "b": 4}, (8, 8, 3), width=WIDTH, dropout={"b": 0.5}
-    )
+    model = tiny_model(dropout={"b": 0.5})
     names = [layer.name for layer in model["a"].layers]
     assert not any("dropout" in name for name in names)
     view, x = model["b"], images(4)

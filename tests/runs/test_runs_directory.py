@@ -15,6 +15,12 @@ def _finished_run(path):
     return path
 
 
+def _failing_run(path, error, **options):
+    with run_directory(path, **options) as folder:
+        (folder / "config.yaml").write_text("a: 2")
+        raise error
+
+
 def test_appears_at_the_end(tmp_path):
     path = tmp_path / "runs" / "x"
     with run_directory(path) as folder:
@@ -26,20 +32,15 @@ def test_appears_at_the_end(tmp_path):
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_a_failed_run_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), run_directory(tmp_path / "x") as folder:
-        (folder / "half").touch()
-        raise error
+    with pytest.raises(error):
+        _failing_run(tmp_path / "x", error)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_run_keeps_the_old_one(tmp_path):
     path = _finished_run(tmp_path / "x")
-    with (
-        pytest.raises(RuntimeError),
-        run_directory(path, overwrite=True) as folder,
-    ):
-        (folder / "config.yaml").write_text("a: 2")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        _failing_run(path, RuntimeError, overwrite=True)
     assert (path / "config.yaml").read_text() == "a: 1"
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 

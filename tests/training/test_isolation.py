@@ -19,6 +19,7 @@ import keras_mdl
 from keras_mdl import FreezePlan
 
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS)
+decaying = pytest.mark.parametrize("optimizer", ["adamw", "coupled_sgd"])
 
 
 def model_of(*domains):
@@ -41,7 +42,7 @@ def test_a_domains_training_changes_that_domain_alone(optimizer, tmp_path):
     assert changed_owners(before, values(again)) == {"domains/b"}
 
 
-@every_optimizer
+@decaying
 def test_a_domain_added_later_trains_alone(optimizer):
     wider = model_of("a", "b").with_domain("c", 4)
     before = values(wider)
@@ -50,7 +51,7 @@ def test_a_domain_added_later_trains_alone(optimizer):
     assert changed == set(wider.variables_by_path("c"))
 
 
-@every_optimizer
+@decaying
 def test_joint_training_leaves_absent_domains_and_the_trunk(optimizer):
     model = model_of()
     before = values(model)
@@ -77,7 +78,7 @@ def test_the_base_phase_reaches_trunk_and_own_slot_only():
     assert changed_owners(before, values(model)) == {"trunk", "domains/a"}
 
 
-@every_optimizer
+@decaying
 def test_a_head_trains_without_moving_batch_statistics(optimizer):
     model = model_of()
     before = values(model)
@@ -123,13 +124,6 @@ def test_a_plan_of_ones_own_is_followed_to_the_variable():
 
 # === Views of the same layers do not leak into each other ===
 
-EXPECTED = {
-    ("a", "base"): {"trunk", "domains/a"},
-    ("a", "head"): {"domains/a"},
-    ("b", "domain"): {"domains/b"},
-    ("b", "frozen"): set(),
-}
-
 
 def paths_of(model, domain, phase):
     view = model.for_domain(domain, phase)
@@ -139,12 +133,11 @@ def paths_of(model, domain, phase):
     return paths | {p for p in statistics if p.rpartition("/")[0] in layers}
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "coupled_sgd"])
-def test_views_in_different_phases_take_turns(optimizer):
+def test_views_in_different_phases_take_turns():
     model = model_of()
     turns = [("a", "base"), ("a", "head"), ("b", "domain")]
     views = {
-        turn: compiled(model.for_domain(*turn), OPTIMIZERS[optimizer]())
+        turn: compiled(model.for_domain(*turn), OPTIMIZERS["adamw"]())
         for turn in turns
     }
     sizes = [4, 4, 3]  # the last round is traced anew for another shape
@@ -223,6 +216,11 @@ def test_isolation_holds_in_16_bits(policy):
     assert changed_owners(before, values(model)) == {"domains/a"}
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="XLA compiles the 26 layers for most of a minute; TensorFlow's run "
+    "of this test covers them",
+)
 def test_the_published_network_keeps_its_word():
     model = keras_mdl.build_resnet26({"a": 3, "b": 2}, (8, 8, 3), width=1 / 16)
     before = values(model)
