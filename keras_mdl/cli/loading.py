@@ -2,6 +2,14 @@
 
 from keras_mdl.cli.errors import InputError, bad_input
 
+_DATA_FLAGS = (
+    "on_bad_image",
+    "validation_fraction",
+    "data_dir",
+    "download",
+    "flip",
+)
+
 
 def open_data(args, spec, size, name=None):
     """The `DomainData` that `--data` names.
@@ -19,7 +27,7 @@ def open_data(args, spec, size, name=None):
 
     options = {
         key: value
-        for key in ("on_bad_image", "validation_fraction")
+        for key in _DATA_FLAGS
         if (value := getattr(args, key, None)) is not None
     }
     if spec.partition("=")[2].startswith("embedded:") or spec.startswith(
@@ -33,9 +41,10 @@ def open_data(args, spec, size, name=None):
         except TypeError as error:
             if not options or "unexpected keyword" not in str(error):
                 raise
+            flag = next((k for k in options if f"'{k}'" in str(error)), None)
+            flag = "--" + (flag or "size").replace("_", "-")
             raise InputError(
-                "--on-bad-image and --validation-fraction are for class "
-                f"folders. Received: --data {spec}"
+                f"{flag} does not apply to --data {spec} (see --help)"
             ) from error
         return data.renamed(name) if name else data
 

@@ -99,11 +99,29 @@ def add_data(parser, several=False):
         help="class folders without a validation folder: part of each class "
         "that is set aside (default: 0.2)",
     )
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="tfds and decathlon: folder of prepared data (default: that of "
+        "TFDS)",
+    )
+    parser.add_argument(
+        "--download",
+        action=argparse.BooleanOptionalAction,
+        help="tfds and decathlon: download data that are not there (default: "
+        "no)",
+    )
 
 
 def add_training(parser, recipe):
     """Flags of a training; what is not given comes from the recipe."""
     group = parser.add_argument_group("training")
+    group.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="mirror half of the training images (default: what suits known "
+        "data, else no: mirrored signs and letters do harm)",
+    )
     group.add_argument(
         "--recipe",
         default=recipe,

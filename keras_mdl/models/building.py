@@ -9,7 +9,10 @@ from keras_mdl.layers import DomainHead
 
 
 def domain_graph(mdl, domain, policy):
-    """The functional graph of one domain: `(inputs, outputs)`.
+    """The functional graph of one domain: `(inputs, outputs, endpoints)`.
+
+    `endpoints` are the outputs of the slotted layers, by layer name. (The
+    `output` of a layer that several graphs share is that of the first graph.)
 
     Args:
         mdl: The model's namespace; new slotted layers are added to
@@ -17,18 +20,23 @@ def domain_graph(mdl, domain, policy):
         domain: Name of the domain.
         policy: The model's dtype policy.
     """
-    used, info = set(), mdl.domains[domain]
+    endpoints, info = {}, mdl.domains[domain]
 
     def slot(layer_class, name, **options):
-        if name in used:
+        if name in endpoints:
             raise ValueError(f"The backbone uses the layer name {name!r} twice")
-        used.add(name)
+        endpoints[name] = None
         layer = mdl.slotted.get(name)
         if layer is None:
             options.setdefault("domains", list(mdl.domains))
             layer = layer_class(name=name, dtype=policy, **options)
             mdl.slotted[name] = layer
-        return lambda x: layer(x, domain=domain)
+
+        def apply(x):
+            endpoints[name] = layer(x, domain=domain)
+            return endpoints[name]
+
+        return apply
 
     inputs = keras.Input(mdl.input_shape, dtype=mdl.input_dtype, name="images")
     # (pixels / 255 - mean) / std, in float32 under any policy.
@@ -44,7 +52,7 @@ def domain_graph(mdl, domain, policy):
     if mdl.include_top:
         units = {n: d.num_classes for n, d in mdl.domains.items()}
         x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
-    return inputs, x
+    return inputs, x, endpoints
 
 
 @contextlib.contextmanager

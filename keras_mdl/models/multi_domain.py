@@ -110,27 +110,36 @@ class MultiDomainModel(keras.Model):
     # === Building ===
 
     def _graph(self, domain):
-        """The functional graph of one domain: `(inputs, outputs)`."""
+        """The functional graph of one domain; see `domain_graph`."""
         with policy_scope(self.dtype_policy):
             return domain_graph(self._mdl, domain, self.dtype_policy)
 
     def _view(self, domain, graph, phase, name=None, nested=False):
         with policy_scope(self.dtype_policy):
-            view = DomainModel(*graph, name=name or domain)
-        prefixes = self._parts([domain])
-        variables = by_path(prefixes)
+            inputs, outputs, endpoints = graph
+            view = DomainModel(inputs, outputs, name=name or domain)
         view.attach(
-            owner=self,
-            parts=prefixes,
-            parameters={
-                p: v for p, v in variables.items() if p in self._mdl.parameters
-            },
-            domains=[domain],
             phase=phase,
-            input_multiple=self._mdl.size_multiple,
             nested=nested,
+            endpoints=endpoints,
+            **self._attachment([domain]),
         )
         return view
+
+    def _attachment(self, domains):
+        """What every view of `domains` is bound to."""
+        parts = self._parts(domains)
+        return {
+            "owner": self,
+            "parts": parts,
+            "parameters": {
+                p: v
+                for p, v in by_path(parts).items()
+                if p in self._mdl.parameters
+            },
+            "domains": domains,
+            "input_multiple": self._mdl.size_multiple,
+        }
 
     def _parts(self, domains):
         """`{path prefix: layer}` of the trunk and of `domains`."""
@@ -275,17 +284,8 @@ class MultiDomainModel(keras.Model):
                 outputs={n: view(inputs[n]) for n, view in parts.items()},
                 name="joint",
             )
-        variables = by_path(self._parts(names))
         model.attach(
-            owner=self,
-            parts=self._parts(names),
-            parameters={
-                p: v for p, v in variables.items() if p in self._mdl.parameters
-            },
-            domains=names,
-            phase=plan,
-            input_multiple=self._mdl.size_multiple,
-            children=parts.values(),
+            phase=plan, children=parts.values(), **self._attachment(names)
         )
         return model.make_loss_weights()
 

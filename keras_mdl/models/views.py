@@ -33,6 +33,7 @@ class PhasedModel(keras.Model):
         input_multiple=1,
         children=(),
         nested=False,
+        endpoints=None,
     ):
         """Binds the view to the model it is a view of. Internal.
 
@@ -46,6 +47,7 @@ class PhasedModel(keras.Model):
             children: Views nested in this one; they follow its plan.
             nested: Whether this is such a child. The plan of the whole then
                 may leave nothing to train in it.
+            endpoints: `{layer name: symbolic output}` of the view's graph.
         """
         # A namespace, because Keras tracks the content of dicts and lists.
         self._view = types.SimpleNamespace(
@@ -56,6 +58,7 @@ class PhasedModel(keras.Model):
             children=tuple(children),
             input_multiple=input_multiple,
             nested=nested,
+            endpoints=dict(endpoints or {}),
         )
         self.train_only(phase)
         return self
@@ -238,6 +241,15 @@ class DomainModel(PhasedModel):
     def domain(self):
         """Name of the domain."""
         return self.domains[0]
+
+    @property
+    def endpoints(self):
+        """`{layer name: symbolic output}` of the slotted layers, in order.
+
+        For feature extraction and attribution:
+        `keras.Model(view.inputs, view.endpoints["stage2_block1_norm2"])`.
+        """
+        return dict(self._attached().endpoints)
 
 
 @keras.saving.register_keras_serializable("keras_mdl")

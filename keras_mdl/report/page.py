@@ -54,7 +54,7 @@ def headline(contents):
     shared, separate = totals(contents)
     count = len(contents.further)
     text = (
-        f"One network of {shared:,} numbers classifies "
+        f"One network of {shared:,} parameters classifies "
         f"{len(contents.domains)} domains; separate networks would need "
         f"{separate:,}, {separate / shared:.1f} times as many. "
     )
@@ -129,7 +129,7 @@ def _accuracy(contents):
         + tables.table(
             accuracy_rows(contents),
             f"Validation accuracy. {contents.base} is the base domain, on "
-            "which the trunk was trained. Private numbers: what the domain "
+            "which the trunk was trained. Private parameters: what the domain "
             "adds to the shared network.",
         )
         + f"<h3>The domains</h3><dl>{facts}</dl>"
@@ -144,7 +144,7 @@ def _parameters(contents):
     whole = trunk["bytes"] + mean
     alt = (
         f"Stacked bars. {len(contents.domains)} separate networks: "
-        f"{separate:,} numbers. One trunk and slots: {shared:,} numbers, of "
+        f"{separate:,} parameters. One trunk and slots: {shared:,}, of "
         f"which {trunk['parameters']:,} are shared."
     )
     return (
@@ -172,16 +172,10 @@ def _isolation(contents):
 
 def _curves(contents):
     names = ", ".join(d.name for d in contents.domains)
-    return (
-        "<h2>Training</h2>"
-        + picture(
-            partial(figures.training_curves, contents),
-            f"Validation accuracy after each epoch, one plot for each of: "
-            f"{names}. The last values are in the table of all measurements.",
-        )
-        + '<p class="soft">The step from one epoch to the next is noisy: the '
-        "running BatchNorm statistics lag behind while the learning rate is "
-        "high.</p>"
+    return "<h2>Training</h2>" + picture(
+        partial(figures.training_curves, contents),
+        f"Validation accuracy after each epoch, one plot for each of: "
+        f"{names}. The last values are in the table of all measurements.",
     )
 
 

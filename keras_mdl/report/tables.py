@@ -76,7 +76,7 @@ def metrics_table(contents):
     """All rows of `metrics.csv`."""
     rows = [
         ["domain", "method", "measured", "split", "accuracy", "loss",
-         "numbers added", "seconds"]
+         "parameters added", "seconds"]
     ]  # fmt: skip
     for r in contents.metrics:
         added, seconds = r["parameters_added"], r["seconds"]
@@ -103,7 +103,7 @@ def metrics_table(contents):
 
 def cost_table(contents):
     """Numbers and bytes of the trunk and of each domain."""
-    rows = [["", "numbers", "of it classifier", "statistics", "KiB", "MACs"]]
+    rows = [["", "parameters", "of it classifier", "statistics", "KiB", "MACs"]]
     for r in contents.parameters:
         rows.append(
             [

@@ -52,7 +52,7 @@ def accuracy_rows(contents):
     """Heading and one row per domain: accuracies and what the domain adds."""
     methods = methods_of(contents)
     rows = [
-        ["domain", "classes", *map(method_label, methods), "private numbers"]
+        ["domain", "classes", *map(method_label, methods), "private parameters"]
     ]
     for facts in contents.domains:
         numbers = contents.numbers(facts.name)["parameters"]
@@ -93,9 +93,9 @@ def summary_text(contents):
             "",
             format_table(accuracy_rows(contents), "<>"),
             "",
-            f"Trunk: {trunk:,} numbers, shared by {count} domains and stored "
-            "once.",
-            f"One network for all: {shared:,} numbers; "
+            f"Trunk: {trunk:,} parameters, shared by {count} domains and "
+            "stored once.",
+            f"One network for all: {shared:,} parameters; "
             f"{count} separate networks: {separate:,} "
             f"({separate / shared:.1f} times as many).",
             "Isolation: "

@@ -105,9 +105,11 @@ class IsolationTable:
             )
         widths = [max(len(r[i]) for r in table) for i in range(len(head))]
         return "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True))
+            "  ".join(
+                c.ljust(w) for c, w in zip(r, widths, strict=True)
+            ).rstrip()
             for r in table
-        ).replace(" \n", "\n")
+        )
 
 
 def short(part):

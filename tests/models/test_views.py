@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from tiny import (
     LOSS,
+    SIZE,
     batch,
     compiled,
     fit,
@@ -283,3 +284,19 @@ def test_a_joint_view_saves_the_whole_model(model, tmp_path):
     view.save(tmp_path / "m.keras")
     again = keras_mdl.load_model(tmp_path / "m.keras")
     assert again.fingerprint() == model.fingerprint()
+
+
+def test_endpoints_belong_to_the_view_of_any_domain_and_phase(model):
+    # Keras' `layer.output` of a shared layer is that of the first graph only.
+    x = images(2)
+    for domain in ("a", "b"):
+        for phase in ("base", "domain"):
+            view = model.for_domain(domain, phase=phase)
+            names = ["conv1", "norm1", "conv2", "norm2", "head"]
+            assert list(view.endpoints) == names
+            inner = keras.Model(view.inputs, view.endpoints)
+            found = inner.predict(x, verbose=0)
+            assert found["conv1"].shape == (2, SIZE, SIZE, 4)
+            np.testing.assert_array_equal(
+                found["head"], view.predict(x, verbose=0)
+            )

@@ -152,7 +152,7 @@ def test_tags_are_balanced_and_text_is_escaped(page):
 def test_headline_has_the_numbers(contents):
     text = headline(contents)
     # 1000 + 3 * 100 against 3 * 1100.
-    assert "1,300 numbers" in text
+    assert "1,300 parameters" in text
     assert "3,300, 2.5 times" in text
     assert "proposed 70.0 %" in text
     assert "bit-identical" in text
