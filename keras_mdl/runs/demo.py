@@ -11,6 +11,7 @@ from keras_mdl.data import embedded
 from keras_mdl.models import load_model
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
+from keras_mdl.runs.comparison import Comparison
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationTable
 from keras_mdl.runs.networks import build_network
@@ -39,7 +40,7 @@ class Demo:
         self.metrics = []
         self.history = []
         self.data = {}
-        self.base_model = self.model = None
+        self.model = None
 
     def run(self):
         """Trains, adds, checks, saves.
@@ -53,9 +54,21 @@ class Demo:
         keras.utils.set_random_seed(self.settings.seed)
         self.load_data()
         self.train_base()
-        for name in self.settings.domains:
-            self.add_domain(name)
-            self.compare(name)
+        with Comparison(self.settings, self.folder, self.model) as comparison:
+            self.say(
+                "  (the other methods now train in a second process: "
+                + ", ".join(self.settings.methods[1:])
+                + ")"
+            )
+            for name in self.settings.domains:
+                self.add_domain(name)
+            self._heading("wait for the other methods")
+            metrics, history = comparison.result()
+        self.metrics += metrics
+        self.history += history
+        self.isolation.record(
+            "other methods compared", self.model.fingerprint()
+        )
         self.save_and_reload()
         samples = self.evaluate()
         return self.contents(samples)
@@ -82,7 +95,6 @@ class Demo:
         view = self.model.for_domain(s.base, phase="base")
         recipe = self._recipe("quick-base", s.base_epochs)
         self._fit(view, recipe, s.base, BASE)
-        self.base_model = self.model
         self.isolation.record(
             f"base {s.base} trained", self.model.fingerprint()
         )
@@ -103,16 +115,12 @@ class Demo:
             f"  isolation: {same} of {len(before)} older parts bit-identical"
         )
 
-    def compare(self, name):
+    def compare(self, base, name):
         """The same domain by other methods, on copies of the base."""
         for method_name in self.settings.methods[1:]:
             method = get_method(method_name)
-            self._heading(f"compare {name!r}: {method.name}")
-            _, view = method.start(self.base_model, self.data[name].domain)
+            _, view = method.start(base, self.data[name].domain)
             self._fit(view, self._domain_recipe(method), name, method.name)
-        self.isolation.record(
-            f"{name}: other methods compared", self.model.fingerprint()
-        )
 
     def save_and_reload(self):
         """Step 3: files, and the same bits from them."""
