@@ -11,6 +11,8 @@ from keras_mdl.data import DomainData, Preprocess, SetEpoch
 from keras_mdl.data.sources import ArraySource
 from keras_mdl.training import train
 
+_EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -108,7 +110,7 @@ def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
     validation = None
     if has_labels(data, "validation"):
         validation = batches(
-            data, "validation", size, recipe.batch_size, dtype=_dtype(view)
+            data, "validation", size, _EVALUATION_BATCH, dtype=_dtype(view)
         )
     start = time.perf_counter()
     history = train(
