@@ -9,8 +9,10 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 
 BASE_FILE, RESULT_FILE, LOG_FILE = "base.keras", "comparison.json", "log.txt"
+COMMAND = (sys.executable, "-m", "keras_mdl.runs.comparison")
 
 
 class Comparison:
@@ -41,14 +43,12 @@ class Comparison:
         self._log = open(self._own / LOG_FILE, "w+")
         self._process = subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                "keras_mdl.runs.comparison",
+                *COMMAND,
                 json.dumps(settings.to_dict()),
                 str(folder),
             ],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # never written to, see `_end_with_parent`
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
@@ -60,6 +60,7 @@ class Comparison:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._process.stdin.close()
         self._log.close()
 
     def result(self):
@@ -80,7 +81,14 @@ class Comparison:
         return found["metrics"], found["history"]
 
 
-def _main(settings, folder):
+def main(settings, folder):
+    """The other process: trains, and leaves its results in a file.
+
+    Args:
+        settings: `DemoSettings` as JSON.
+        folder: The run's folder.
+    """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     import keras
 
     from keras_mdl.models import load_model
@@ -102,9 +110,16 @@ def _main(settings, folder):
     (own / RESULT_FILE).write_text(json.dumps(found))
 
 
+def _end_with_parent():
+    # The pipe ends when the other process does, even by `kill -9`.
+    # (Not `sys.stdin.read`: its lock would be held at the end of Python.)
+    os.read(0, 1)
+    os._exit(1)
+
+
 def _nothing(line):
     pass
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    main(*sys.argv[1:])

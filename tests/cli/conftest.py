@@ -1,5 +1,9 @@
 """A tiny network under the command line, and small folders of images."""
 
+import os
+import pathlib
+import sys
+
 import numpy as np
 import pytest
 import tiny
@@ -7,8 +11,9 @@ from PIL import Image
 
 from keras_mdl.cli import main
 from keras_mdl.models import MultiDomainModel
-from keras_mdl.runs import networks
+from keras_mdl.runs import comparison, networks
 
+TESTS = os.fspath(pathlib.Path(__file__).parent.parent)
 SIZE = 16
 CLASSES = {"colours": ("blue", "green", "red"), "shades": ("dark", "light")}
 PIXELS = {
@@ -48,6 +53,18 @@ def tiny_networks():
     """`resnet26` is the tiny network here: its graph compiles in a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "NETWORKS", {"resnet26": tiny_network})
+        # The demo's second process has to know the network too.
+        patch.setattr(
+            comparison,
+            "COMMAND",
+            (
+                sys.executable,
+                "-c",
+                f"import sys; sys.path.insert(0, {TESTS!r}); import tiny; "
+                "from keras_mdl.runs.comparison import main; "
+                "main(*sys.argv[1:])",
+            ),
+        )
         yield
 
 
