@@ -95,17 +95,25 @@ def size_of(model, args):
     return size
 
 
-def open_recipe(args, phase):
+def open_recipe(args, phase, console):
     """The recipe of `--recipe` with the other training flags applied.
 
     Args:
         args: Parsed flags of the command.
         phase: What trains.
+        console: Is told what of a published recipe is left out.
     """
     from keras_mdl.training import get_recipe
 
     with bad_input():
         recipe = get_recipe(args.recipe)
+    if recipe.crops:
+        # They train and test at different sizes; networks here have one.
+        console.say(
+            f"recipe {recipe.name}: without its crops of the published "
+            "pipeline (`Preprocess.decathlon`); images are resized to the "
+            "size of the network"
+        )
     changes = {
         key: value
         for key in ("epochs", "batch_size", "learning_rate", "weight_decay")

@@ -127,7 +127,8 @@ def add_training(parser, recipe):
         default=recipe,
         metavar="NAME",
         help="named settings to start from, see keras_mdl.training.RECIPES "
-        "(default: %(default)s)",
+        "(default: %(default)s); images are always resized to the size of the "
+        "network, a recipe's own crops are for the Python API",
     )
     group.add_argument("--epochs", type=positive_int, metavar="N")
     group.add_argument("--batch-size", type=positive_int, metavar="N")

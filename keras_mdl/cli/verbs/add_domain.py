@@ -61,7 +61,7 @@ def run(args, console, parser):
     keras.utils.set_random_seed(args.seed)
     with bad_input():
         method = get_method(args.method)
-    recipe = loading.open_recipe(args, method.phase)
+    recipe = loading.open_recipe(args, method.phase, console)
     model = loading.open_model(args.model)
     size = loading.size_of(model, args)
     data = loading.open_data(args, args.data, size, args.name)

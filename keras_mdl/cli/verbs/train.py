@@ -64,7 +64,7 @@ def run(args, console, parser):
     from keras_mdl.runs.saving import save_checked
 
     keras.utils.set_random_seed(args.seed)
-    recipe = loading.open_recipe(args, "base")
+    recipe = loading.open_recipe(args, "base", console)
     data = loading.open_data(args, args.data, args.size, args.domain)
     loading.require_training_split(data)
     name = data.domain.name
