@@ -112,9 +112,10 @@ class DOConvolution:
         del config["d_multiplier"], config["d_regularizer"]
         plain = self.plain_class.from_config(config)
         plain.build_from_config(self.get_build_config())
-        plain.kernel.assign(self.compose(self.kernel))
+        # Copies: on JAX two variables must not hold the same buffer.
+        plain.kernel.assign(ops.copy(self.compose(self.kernel)))
         if self.use_bias:
-            plain.bias.assign(self.bias)
+            plain.bias.assign(ops.copy(self.bias))
         return plain
 
     def get_config(self):

@@ -2,8 +2,12 @@
 
 import keras
 
+from keras_mdl.domains import require_domain
 from keras_mdl.layers.depthwise import DepthwiseConv2D
-from keras_mdl.layers.slotted import SlottedLayer
+from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
+from keras_mdl.layers.slotted import SlottedLayer, unique_names
+
+_DEPTHWISE = {"plain": DepthwiseConv2D, "do": DODepthwiseConv2D}
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
@@ -32,6 +36,9 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             Keras' own (with stride 2 Keras' `"same"` pads one side only).
         pointwise: `"shared"`, or `"domain"` for a pointwise kernel that is
             private per domain, as the paper's last layer has it.
+        depthwise: `"plain"`, or `"do"` for a slot that is over-parameterised
+            while it trains (`DODepthwiseConv2D`); one for all domains, or
+            `{domain: kind}` (missing domains: plain).
         depthwise_initializer: Default N(0, 2 / (k*k*C)) for `C` channels, the
             released code's rule. It ignores the group count, so depthwise
             filters start small; a BatchNormalization is expected to follow.
@@ -49,8 +56,8 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         symmetric or same padding and an odd `kernel_size`.
 
     Raises:
-        ValueError: For an unknown domain, padding or pointwise setting, or an
-            even `kernel_size` with symmetric padding.
+        ValueError: For an unknown domain, padding, pointwise or depthwise
+            setting, or an even `kernel_size` with symmetric padding.
 
     Example:
 
@@ -64,6 +71,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
     """
 
     order = ("pad", "depthwise", "pointwise")
+    slot_options = ("depthwise",)
 
     def __init__(
         self,
@@ -73,6 +81,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         strides=1,
         padding="symmetric",
         pointwise="shared",
+        depthwise="plain",
         depthwise_initializer=None,
         pointwise_initializer=None,
         **kwargs,
@@ -89,6 +98,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         self.strides = strides
         self.padding = padding
         self.pointwise = pointwise
+        self.depthwise = depthwise_by_domain(depthwise, unique_names(domains))
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer or released_initializer("fan_in")
         )
@@ -113,7 +123,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         if padding == "symmetric":
             padding = "valid" if self.strides > 1 else "same"
         parts = {
-            "depthwise": DepthwiseConv2D(
+            "depthwise": _DEPTHWISE[self.depthwise[domain]](
                 self.kernel_size,
                 self.strides,
                 padding,
@@ -146,9 +156,27 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             "strides": self.strides,
             "padding": self.padding,
             "pointwise": self.pointwise,
+            "depthwise": dict(self.depthwise),
             "depthwise_initializer": serialize(self.depthwise_initializer),
             "pointwise_initializer": serialize(self.pointwise_initializer),
         }
+
+
+def depthwise_by_domain(depthwise, domains):
+    """`{domain: kind}` for all domains, from one kind or a dict.
+
+    Raises:
+        ValueError: For an unknown kind or domain.
+    """
+    kinds = (
+        dict(depthwise)
+        if isinstance(depthwise, dict)
+        else dict.fromkeys(domains, depthwise)
+    )
+    for domain, kind in kinds.items():
+        require_domain(domain, domains)
+        _require("depthwise", kind, tuple(_DEPTHWISE))
+    return {domain: kinds.get(domain, "plain") for domain in domains}
 
 
 def released_initializer(mode):

@@ -32,6 +32,10 @@ class SlottedLayer(keras.layers.Layer):
     Subclasses implement `make_shared()` and `make_slot(domain)`, which return
     dicts from role to unbuilt layer, and `order`, the roles in calling order.
 
+    A domain's parts may be of another kind than those of the others: options
+    that say so are named in `slot_options`, hold a value for every domain (as
+    a dict or one for all), and a `MultiDomainModel` passes them by itself.
+
     Args:
         domains: The names of the domains that get a slot.
 
@@ -45,20 +49,11 @@ class SlottedLayer(keras.layers.Layer):
     """
 
     order = ()
+    slot_options = ()
 
     def __init__(self, domains, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(domains, str):
-            raise ValueError(
-                "`domains` must be a list of names. "
-                f"Received: domains={domains!r}"
-            )
-        self.domains = tuple(domains)
-        if not self.domains or len(set(self.domains)) < len(self.domains):
-            raise ValueError(
-                "`domains` must be one or more unique names. "
-                f"Received: domains={list(self.domains)}"
-            )
+        self.domains = unique_names(domains)
         for role, layer in self.make_shared().items():
             setattr(self, _shared_attribute(role), layer)
         for domain in self.domains:
@@ -100,13 +95,29 @@ class SlottedLayer(keras.layers.Layer):
         found = {r: getattr(self, attribute(r), None) for r in self.order}
         return {r: layer for r, layer in found.items() if layer is not None}
 
+    def walk(self, domain, x, step):
+        """Passes `x` through the parts of `domain` and returns the result.
+
+        The order of the parts is said here alone; what a step does with a
+        part is not: `call` calls it, `build` builds it.
+
+        Args:
+            domain: Name of the domain.
+            x: Whatever `step` takes: a tensor or a shape.
+            step: Function of a part and `x` that returns the next `x`.
+        """
+        for part in self.parts(domain).values():
+            x = step(part, x)
+        return x
+
     def build(self, input_shape):
+        def step(part, shape):
+            if not part.built:
+                part.build(shape)
+            return part.compute_output_shape(shape)
+
         for domain in self.domains:
-            shape = input_shape
-            for part in self.parts(domain).values():
-                if not part.built:
-                    part.build(shape)
-                shape = part.compute_output_shape(shape)
+            self.walk(domain, input_shape, step)
 
     def __call__(self, inputs, *args, domain=None, **kwargs):
         require_domain(domain, self.domains)
@@ -117,24 +128,41 @@ class SlottedLayer(keras.layers.Layer):
         return super().__call__(inputs, *args, domain=domain, **kwargs)
 
     def call(self, inputs, domain, training=None):
-        x = inputs
-        for part in self.parts(domain).values():
+        def step(part, x):
             # Without a value of its own, `training` reaches the part through
             # Keras' call context.
             if training is None or not _takes_training(part):
-                x = part(x)
-            else:
-                x = part(x, training=training)
-        return x
+                return part(x)
+            return part(x, training=training)
+
+        return self.walk(domain, inputs, step)
 
     def compute_output_shape(self, input_shape):
-        shape = input_shape
-        for part in self.parts(self.domains[0]).values():
-            shape = part.compute_output_shape(shape)
-        return shape
+        return self.walk(
+            self.domains[0], input_shape, lambda p, s: p.compute_output_shape(s)
+        )
 
     def get_config(self):
         return {**super().get_config(), "domains": list(self.domains)}
+
+
+def unique_names(domains):
+    """`domains` as a tuple.
+
+    Raises:
+        ValueError: If they are not one or more unique names.
+    """
+    if isinstance(domains, str):
+        raise ValueError(
+            f"`domains` must be a list of names. Received: domains={domains!r}"
+        )
+    names = tuple(domains)
+    if not names or len(set(names)) < len(names):
+        raise ValueError(
+            "`domains` must be one or more unique names. "
+            f"Received: domains={list(names)}"
+        )
+    return names
 
 
 def _takes_training(layer):

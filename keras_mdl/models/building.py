@@ -29,6 +29,8 @@ def domain_graph(mdl, domain, policy):
         layer = mdl.slotted.get(name)
         if layer is None:
             options.setdefault("domains", list(mdl.domains))
+            for option in layer_class.slot_options:
+                options.setdefault(option, getattr(mdl, option))
             layer = layer_class(name=name, dtype=policy, **options)
             mdl.slotted[name] = layer
 

@@ -50,7 +50,9 @@ def load(model, path):
             f"The model already has a domain {domain.name!r}. Remove it first "
             "(`without_domain`) to put the saved one in its place"
         )
-    wider = model.with_domain(domain, dropout=header["dropout"])
+    wider = model.with_domain(
+        domain, dropout=header["dropout"], depthwise="plain"
+    )
     variables = {
         _inner(p): v for p, v in wider.variables_by_path(domain.name).items()
     }

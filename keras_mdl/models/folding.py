@@ -59,7 +59,8 @@ def fold(model):
     )
     for layer, clone in pairs:
         for v, w in zip(layer.variables, clone.variables, strict=True):
-            w.assign(v)
+            # A copy: on JAX two variables must not hold the same buffer.
+            w.assign(keras.ops.copy(v))
     return folded
 
 

@@ -4,8 +4,8 @@ import types
 
 import keras
 
-from keras_mdl.domains import Domain, as_domains, require_domain
-from keras_mdl.models import domain_file
+from keras_mdl.domains import as_domains, require_domain
+from keras_mdl.layers.shared_pointwise import depthwise_by_domain
 from keras_mdl.models.building import (
     by_path,
     check_input,
@@ -17,11 +17,12 @@ from keras_mdl.models.building import (
 from keras_mdl.models.fingerprint import fingerprint
 from keras_mdl.models.freezing import get_plan
 from keras_mdl.models.summary import DomainSummary, summarize
+from keras_mdl.models.verbs import DomainVerbs
 from keras_mdl.models.views import DomainModel, JointModel, save_atomically
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class MultiDomainModel(keras.Model):
+class MultiDomainModel(DomainVerbs, keras.Model):
     """One network for many visual domains: a shared trunk and a slot for each.
 
     The model is a value: verbs that add or remove a domain return another
@@ -45,6 +46,9 @@ class MultiDomainModel(keras.Model):
         input_dtype: `"float32"` or `"uint8"`. Pixels are in `[0, 255]` either
             way; each domain's mean and std are applied inside the model.
         dropout: Rate before the classifier, one number or `{domain: rate}`.
+        depthwise: Kind of the depthwise kernels, one or `{domain: kind}`:
+            `"plain"`, or `"do"` (over-parameterised in training, DO-Conv).
+            For backbones with `SharedPointwiseDepthwiseConv`.
         include_top: `False` leaves out the heads: outputs are the features.
         size_multiple: Image sides must be divisible by this.
         name, dtype: As for any Keras model.
@@ -67,6 +71,7 @@ class MultiDomainModel(keras.Model):
         input_shape=(72, 72, 3),
         input_dtype="float32",
         dropout=0.0,
+        depthwise="plain",
         include_top=True,
         size_multiple=1,
         **kwargs,
@@ -88,6 +93,7 @@ class MultiDomainModel(keras.Model):
             input_shape=tuple(input_shape),
             input_dtype=input_dtype,
             dropout=dropout_by_domain(dropout, names),
+            depthwise=depthwise_by_domain(depthwise, names),
             include_top=include_top,
             size_multiple=size_multiple,
             slotted={},
@@ -313,115 +319,7 @@ class MultiDomainModel(keras.Model):
             f"Domains: {', '.join(self._mdl.domains)}"
         )
 
-    # === Adding and removing ===
-
-    def with_domain(self, domain, classes=None, init_from=None, dropout=0.0):
-        """A wider model: the same trunk and domains, and one more.
-
-        Every existing domain is bit-identical in the new model.
-
-        Args:
-            domain: A `Domain`, or a name (then `classes` is needed).
-            classes: Class names, or their number.
-            init_from: Name of the domain whose slot the new one starts from,
-                BatchNorm statistics included (the paper: ImageNet's). The
-                head starts fresh. Default: the model's first domain.
-            dropout: Rate before the new domain's classifier.
-
-        Returns:
-            A new `MultiDomainModel`.
-
-        Raises:
-            ValueError: If the name is taken or invalid, or `init_from`
-                unknown.
-        """
-        if not isinstance(domain, Domain):
-            if classes is None:
-                raise ValueError(
-                    f"`classes` is needed to add the domain {domain!r}"
-                )
-            domain = Domain(domain, classes)
-        source = init_from or next(iter(self._mdl.domains))
-        self._require(source)
-        wider = self._rebuild(
-            [*self._mdl.domains.values(), domain],
-            {**self._mdl.dropout, domain.name: dropout},
-        )
-        own, other = f"domains/{domain.name}/", f"domains/{source}/"
-        mine, theirs = wider.variables_by_path(), self.variables_by_path()
-        for path, variable in mine.items():
-            if path.startswith(own + "head/"):
-                continue
-            if path.startswith(own):
-                path = other + path.removeprefix(own)
-            variable.assign(keras.ops.copy(theirs[path]))
-        return wider
-
-    def without_domain(self, name):
-        """The narrower model: without `name`, the rest bit-identical.
-
-        Raises:
-            ValueError: If `name` is unknown or the last domain.
-        """
-        self._require(name)
-        if len(self._mdl.domains) == 1:
-            raise ValueError(
-                f"{name!r} is the only domain: a model needs at least one"
-            )
-        rest = {n: d for n, d in self._mdl.domains.items() if n != name}
-        narrower = self._rebuild(rest.values(), self._mdl.dropout)
-        theirs = self.variables_by_path()
-        for path, variable in narrower.variables_by_path().items():
-            variable.assign(keras.ops.copy(theirs[path]))
-        return narrower
-
-    def only_domain(self, name):
-        """The model of one domain alone, bit-identical (for `individual` nets).
-
-        Raises:
-            ValueError: If `name` is unknown.
-        """
-        model = self
-        self._require(name)
-        for other in self._mdl.domains:
-            if other != name:
-                model = model.without_domain(other)
-        return model
-
-    def _rebuild(self, domains, dropout):
-        config = self.get_config()
-        config["domains"] = as_domains(domains)
-        config["backbone"] = self._mdl.backbone
-        names = {d.name for d in config["domains"]}
-        config["dropout"] = {n: r for n, r in dropout.items() if n in names}
-        return type(self).from_config(config)
-
     # === Files ===
-
-    def save_domain(self, name, path):
-        """Saves one domain's slot alone, bound to the trunk by its hash.
-
-        Args:
-            name: Name of the domain.
-            path: File to write (safetensors format), atomically.
-
-        Raises:
-            ValueError: If the domain is unknown.
-        """
-        self._require(name)
-        domain_file.save(self, name, path)
-
-    def load_domain(self, path):
-        """A wider model with the domain saved in `path`.
-
-        Returns:
-            A new `MultiDomainModel`.
-
-        Raises:
-            ValueError: If the file is not a complete domain file, was saved
-                for another trunk or backbone, or the name is taken.
-        """
-        return domain_file.load(self, path)
 
     def save(self, filepath, overwrite=True, **kwargs):
         """As `keras.Model.save`; a `.keras` file is written atomically."""
@@ -441,6 +339,7 @@ class MultiDomainModel(keras.Model):
             "input_shape": list(mdl.input_shape),
             "input_dtype": mdl.input_dtype,
             "dropout": dict(mdl.dropout),
+            "depthwise": dict(mdl.depthwise),
             "include_top": mdl.include_top,
             "size_multiple": mdl.size_multiple,
         }

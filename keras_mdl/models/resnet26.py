@@ -18,6 +18,7 @@ def build_resnet26(
     dropout=0.0,
     input_dtype="float32",
     include_top=True,
+    depthwise="plain",
     **kwargs,
 ):
     """The depthwise-separable ResNet-26 with a shared pointwise trunk.
@@ -38,6 +39,9 @@ def build_resnet26(
         dropout: Rate before the classifier, a number or `{domain: rate}`.
         input_dtype: `"float32"` or `"uint8"`; pixels are in `[0, 255]`.
         include_top: `False` leaves out the classifiers.
+        depthwise: `"plain"`, or `"do"` for slots that are over-parameterised
+            while they train (81 numbers more per channel) and folded after:
+            `model.folded()`. One for all domains, or `{domain: kind}`.
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Returns:
@@ -71,6 +75,7 @@ def build_resnet26(
         input_dtype=input_dtype,
         dropout=dropout,
         include_top=include_top,
+        depthwise=depthwise,
         size_multiple=SIZE_MULTIPLE,
         **{"name": "resnet26", **kwargs},
     )

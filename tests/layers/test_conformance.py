@@ -81,6 +81,11 @@ CASES = [
         {"filters": 5, "domains": DOMAINS, "pointwise": "domain"},
         label="private",
     ),
+    Case(
+        mdl_layers.SharedPointwiseDepthwiseConv,
+        {"filters": 5, "domains": DOMAINS, "depthwise": {"a": "do"}},
+        label="over_parameterised",
+    ),
     Case(mdl_layers.DomainBatchNormalization, {"domains": DOMAINS}),
     Case(
         mdl_layers.DomainHead,

@@ -161,3 +161,13 @@ def test_a_layer_with_a_hidden_factor_is_refused():
     model = keras.Model(inputs, hidden(inputs))
     with pytest.raises(ValueError, match="'outer' has a DO layer inside"):
         fold(model)
+
+
+def test_what_was_folded_can_still_be_used_after_the_copy_has_trained():
+    """On JAX a shared buffer would be gone after the copy's first step."""
+    model = randomized(network())
+    expected = to_numpy(model(example())["out"])
+    folded = fold(model)
+    folded.compile("sgd", "mse", jit_compile=JIT)
+    folded.fit(example(), {"out": np.zeros_like(expected)}, verbose=0)
+    np.testing.assert_array_equal(to_numpy(model(example())["out"]), expected)

@@ -1,0 +1,101 @@
+"""More, fewer and folded domains: each a new model over copied variables."""
+
+import keras
+
+from keras_mdl.domains import Domain, as_domains
+from keras_mdl.layers.do_conv import DOConvolution
+from keras_mdl.models.building import by_path
+
+
+def widen(model, domain, classes, init_from, dropout, depthwise):
+    """See `MultiDomainModel.with_domain`."""
+    if not isinstance(domain, Domain):
+        if classes is None:
+            raise ValueError(
+                f"`classes` is needed to add the domain {domain!r}"
+            )
+        domain = Domain(domain, classes)
+    mdl, name = model._mdl, domain.name
+    source = init_from or next(iter(mdl.domains))
+    model._require(source)
+    wider = rebuilt(
+        model,
+        [*mdl.domains.values(), domain],
+        dropout={**mdl.dropout, name: dropout},
+        depthwise={
+            **mdl.depthwise,
+            name: depthwise or mdl.depthwise[source],
+        },
+    )
+    values = model.variables_by_path()
+    own = f"domains/{name}/"
+    for path, value in ordinary_values(model, source).items():
+        if not path.startswith("head/"):
+            values[own + path] = value
+    _assign(wider, values)
+    return wider
+
+
+def narrow(model, names):
+    """The model with the domains `names` alone, bit-identical."""
+    kept = [d for n, d in model._mdl.domains.items() if n in names]
+    narrower = rebuilt(model, kept)
+    _assign(narrower, model.variables_by_path())
+    return narrower
+
+
+def fold_slots(model, names):
+    """The model with ordinary slots instead of over-parameterised ones."""
+    mdl = model._mdl
+    folded = rebuilt(
+        model,
+        mdl.domains.values(),
+        depthwise={**mdl.depthwise, **dict.fromkeys(names, "plain")},
+    )
+    values = model.variables_by_path()
+    for name in names:
+        for path, value in ordinary_values(model, name).items():
+            values[f"domains/{name}/{path}"] = value
+    _assign(folded, values)
+    return folded
+
+
+def ordinary_values(model, domain):
+    """`{path inside the slot: value}` of the ordinary slot that `domain` has.
+
+    A factor D is multiplied into its kernel and left out.
+    """
+    own, values = f"domains/{domain}/", {}
+    for prefix, part in model._parts([domain]).items():
+        if not prefix.startswith(own):
+            continue
+        if isinstance(part, DOConvolution):
+            part = part.fold()
+        for path, variable in by_path({prefix: part}).items():
+            values[path.removeprefix(own)] = variable
+    return values
+
+
+def rebuilt(model, domains, **changes):
+    """A model of the same kind with fresh variables.
+
+    Args:
+        model: A `MultiDomainModel`.
+        domains: The domains of the new one.
+        **changes: Other values for its configuration. In dicts by domain
+            only the new model's domains are kept.
+    """
+    config = {**model.get_config(), **changes}
+    config["domains"] = as_domains(domains)
+    config["backbone"] = model._mdl.backbone
+    names = {d.name for d in config["domains"]}
+    for key in ("dropout", "depthwise"):
+        config[key] = {n: v for n, v in config[key].items() if n in names}
+    return type(model).from_config(config)
+
+
+def _assign(model, values):
+    """Values by path; variables that have none stay as they were made."""
+    for path, variable in model.variables_by_path().items():
+        if path in values:
+            variable.assign(keras.ops.copy(values[path]))
