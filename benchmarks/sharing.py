@@ -32,7 +32,7 @@ LEARNING_RATE = {"classifier_only": 1e-2}
 
 
 def main():
-    args = parse()
+    args = parse(parser(__doc__, RESULTS, [0, 1]))
     for seed in args.seeds:
         model = base_model(args, seed)
         for name in args.domains:
@@ -41,12 +41,13 @@ def main():
                 run(args, seed, model, data, method)
 
 
-def parse():
-    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--data", type=pathlib.Path, required=True)
+def parser(doc, out, seeds):
+    """Flags of this and of the other benchmarks on the same domains."""
+    p = argparse.ArgumentParser(description=doc.splitlines()[0])
+    p.add_argument("--data", type=pathlib.Path, help="folder of the domains")
     p.add_argument("--base", default="miniimagenet")
     p.add_argument("--domains", nargs="+", default=DOMAINS)
-    p.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
+    p.add_argument("--seeds", nargs="+", type=int, default=seeds)
     p.add_argument("--width", type=float, default=0.25)
     p.add_argument("--size", type=int, default=32)
     p.add_argument("--base-epochs", type=int, default=12)
@@ -57,7 +58,11 @@ def parse():
         help="images seen per domain and method (sets the epochs)",
     )
     p.add_argument("--work", type=pathlib.Path, default="runs/sharing")
-    p.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    p.add_argument("--out", type=pathlib.Path, default=out)
+    return p
+
+
+def parse(p):
     args = p.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.out.parent.mkdir(parents=True, exist_ok=True)
