@@ -16,6 +16,7 @@ _HOMES = {
     "PerDomainLayer": "keras_mdl.layers",
     "SharedLayer": "keras_mdl.layers",
     "SharedPointwiseDepthwiseConv": "keras_mdl.layers",
+    "SoftmaxDomainGate": "keras_mdl.layers",
     "build_resnet26": "keras_mdl.models",
     "load_model": "keras_mdl.models",
 }
@@ -28,6 +29,7 @@ __all__ = [
     "PerDomainLayer",
     "SharedLayer",
     "SharedPointwiseDepthwiseConv",
+    "SoftmaxDomainGate",
     "build_resnet26",
     "load_model",
 ]

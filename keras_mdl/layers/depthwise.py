@@ -74,7 +74,8 @@ def shifted_depthwise(x, kernel, strides=(1, 1), padding="same"):
 
     Args:
         x: Tensor `(b, h, w, c)` with static `h` and `w`.
-        kernel: Tensor `(kh, kw, c)`.
+        kernel: Tensor `(kh, kw, c)`, or any whose `kernel[i, j]` multiplies
+            `x`: `(kh, kw, b, 1, 1, c)` for a kernel per image.
         strides: `(rows, columns)`.
         padding: `"same"` (as Keras and TensorFlow pad) or `"valid"`.
 

@@ -2,9 +2,11 @@
 
 import keras
 
-from keras_mdl.domains import require_domain
 from keras_mdl.layers.depthwise import DepthwiseConv2D
 from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
+from keras_mdl.layers.gate import SoftmaxDomainGate
+from keras_mdl.layers.mixed_depthwise import MixedDepthwiseConv2D
+from keras_mdl.layers.slot_kinds import depthwise_by_domain, gates_by_domain
 from keras_mdl.layers.slotted import SlottedLayer, unique_names
 
 _DEPTHWISE = {"plain": DepthwiseConv2D, "do": DODepthwiseConv2D}
@@ -39,6 +41,8 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         depthwise: `"plain"`, or `"do"` for a slot that is over-parameterised
             while it trains (`DODepthwiseConv2D`); one for all domains, or
             `{domain: kind}` (missing domains: plain).
+        gates: `{domain: other domains}`: domains whose own kernel is mixed,
+            per image, with copies of others' by a `SoftmaxDomainGate`.
         depthwise_initializer: Default N(0, 2 / (k*k*C)) for `C` channels, the
             released code's rule. It ignores the group count, so depthwise
             filters start small; a BatchNormalization is expected to follow.
@@ -70,8 +74,8 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
     for Learning Multiple Visual Domains", AAAI 2019, equations 4 to 7.
     """
 
-    order = ("pad", "depthwise", "pointwise")
-    slot_options = ("depthwise",)
+    order = ("gate", "pad", "depthwise", "pointwise")
+    slot_options = ("depthwise", "gates")
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         padding="symmetric",
         pointwise="shared",
         depthwise="plain",
+        gates=None,
         depthwise_initializer=None,
         pointwise_initializer=None,
         **kwargs,
@@ -99,6 +104,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         self.padding = padding
         self.pointwise = pointwise
         self.depthwise = depthwise_by_domain(depthwise, unique_names(domains))
+        self.gates = gates_by_domain(gates or {}, self.depthwise)
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer or released_initializer("fan_in")
         )
@@ -122,17 +128,24 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         padding = self.padding
         if padding == "symmetric":
             padding = "valid" if self.strides > 1 else "same"
-        parts = {
-            "depthwise": _DEPTHWISE[self.depthwise[domain]](
-                self.kernel_size,
-                self.strides,
-                padding,
-                use_bias=False,
-                depthwise_initializer=_fresh(self.depthwise_initializer),
-                data_format="channels_last",
-                **self.part_options("depthwise", domain),
+        kind, sources = _DEPTHWISE[self.depthwise[domain]], ()
+        parts = {}
+        if domain in self.gates:
+            others = self.gates[domain]
+            kind, sources = MixedDepthwiseConv2D, (domain, others)
+            parts["gate"] = SoftmaxDomainGate(
+                [domain, *others], **self.part_options("gate", domain)
             )
-        }
+        parts["depthwise"] = kind(
+            *sources,
+            self.kernel_size,
+            self.strides,
+            padding,
+            use_bias=False,
+            depthwise_initializer=_fresh(self.depthwise_initializer),
+            data_format="channels_last",
+            **self.part_options("depthwise", domain),
+        )
         if self.pointwise == "domain":
             parts["pointwise"] = self._make_pointwise(domain)
         return parts
@@ -147,6 +160,15 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             **self.part_options("pointwise", domain),
         )
 
+    def walk(self, domain, x, step):
+        parts = self.parts(domain)
+        # A gate looks at the input of the layer, before it is padded.
+        gate = parts.pop("gate", None)
+        weights = [] if gate is None else [step(gate, x)]
+        for role, part in parts.items():
+            x = step(part, x, *(weights if role == "depthwise" else []))
+        return x
+
     def get_config(self):
         serialize = keras.initializers.serialize
         return {
@@ -157,26 +179,10 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             "padding": self.padding,
             "pointwise": self.pointwise,
             "depthwise": dict(self.depthwise),
+            "gates": {d: list(others) for d, others in self.gates.items()},
             "depthwise_initializer": serialize(self.depthwise_initializer),
             "pointwise_initializer": serialize(self.pointwise_initializer),
         }
-
-
-def depthwise_by_domain(depthwise, domains):
-    """`{domain: kind}` for all domains, from one kind or a dict.
-
-    Raises:
-        ValueError: For an unknown kind or domain.
-    """
-    kinds = (
-        dict(depthwise)
-        if isinstance(depthwise, dict)
-        else dict.fromkeys(domains, depthwise)
-    )
-    for domain, kind in kinds.items():
-        require_domain(domain, domains)
-        _require("depthwise", kind, tuple(_DEPTHWISE))
-    return {domain: kinds.get(domain, "plain") for domain in domains}
 
 
 def released_initializer(mode):

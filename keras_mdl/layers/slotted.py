@@ -104,17 +104,17 @@ class SlottedLayer(keras.layers.Layer):
         Args:
             domain: Name of the domain.
             x: Whatever `step` takes: a tensor or a shape.
-            step: Function of a part and `x` that returns the next `x`.
+            step: Function of a part and its inputs that returns the output.
         """
         for part in self.parts(domain).values():
             x = step(part, x)
         return x
 
     def build(self, input_shape):
-        def step(part, shape):
+        def step(part, *shapes):
             if not part.built:
-                part.build(shape)
-            return part.compute_output_shape(shape)
+                part.build(*shapes)
+            return part.compute_output_shape(*shapes)
 
         for domain in self.domains:
             self.walk(domain, input_shape, step)
@@ -128,18 +128,20 @@ class SlottedLayer(keras.layers.Layer):
         return super().__call__(inputs, *args, domain=domain, **kwargs)
 
     def call(self, inputs, domain, training=None):
-        def step(part, x):
+        def step(part, *xs):
             # Without a value of its own, `training` reaches the part through
             # Keras' call context.
             if training is None or not _takes_training(part):
-                return part(x)
-            return part(x, training=training)
+                return part(*xs)
+            return part(*xs, training=training)
 
         return self.walk(domain, inputs, step)
 
     def compute_output_shape(self, input_shape):
         return self.walk(
-            self.domains[0], input_shape, lambda p, s: p.compute_output_shape(s)
+            self.domains[0],
+            input_shape,
+            lambda part, *shapes: part.compute_output_shape(*shapes),
         )
 
     def get_config(self):

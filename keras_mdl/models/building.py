@@ -5,14 +5,15 @@ import contextlib
 import keras
 
 from keras_mdl.domains import require_domain
-from keras_mdl.layers import DomainHead
+from keras_mdl.layers import DomainHead, SoftmaxDomainGate
 
 
 def domain_graph(mdl, domain, policy):
     """The functional graph of one domain: `(inputs, outputs, endpoints)`.
 
-    `endpoints` are the outputs of the slotted layers, by layer name. (The
-    `output` of a layer that several graphs share is that of the first graph.)
+    `endpoints` are the outputs of the slotted layers by layer name, and the
+    weights of a layer's gate as `"<layer>/gate"`. (The `output` of a layer
+    that several graphs share is that of the first graph.)
 
     Args:
         mdl: The model's namespace; new slotted layers are added to
@@ -30,12 +31,21 @@ def domain_graph(mdl, domain, policy):
         if layer is None:
             options.setdefault("domains", list(mdl.domains))
             for option in layer_class.slot_options:
-                options.setdefault(option, getattr(mdl, option))
+                options.setdefault(option, _slot_option(mdl, option, name))
             layer = layer_class(name=name, dtype=policy, **options)
             mdl.slotted[name] = layer
 
+        def step(part, *xs):
+            y = part(*xs)
+            if isinstance(part, SoftmaxDomainGate):
+                endpoints[f"{name}/gate"] = y
+            return y
+
         def apply(x):
-            endpoints[name] = layer(x, domain=domain)
+            if not layer.built:
+                layer.build(x.shape)
+            del endpoints[name]  # its gate, if any, stands before it
+            endpoints[name] = layer.walk(domain, x, step)
             return endpoints[name]
 
         return apply
@@ -55,6 +65,17 @@ def domain_graph(mdl, domain, policy):
         units = {n: d.num_classes for n, d in mdl.domains.items()}
         x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
     return inputs, x, endpoints
+
+
+def _slot_option(mdl, option, layer):
+    """The value by domain that a layer gets for one of its `slot_options`."""
+    if option == "gates":
+        return {
+            domain: layers[layer]
+            for domain, layers in mdl.gates.items()
+            if layer in layers
+        }
+    return getattr(mdl, option)
 
 
 @contextlib.contextmanager
@@ -98,6 +119,20 @@ def dropout_by_domain(dropout, names):
                 f"`dropout` must be in [0, 1). Received: {rate} for {name!r}"
             )
     return {n: float(r) for n, r in rates.items() if r}
+
+
+def check_gates(mdl):
+    """Raises a `ValueError` for gates in layers that cannot have them."""
+    known = [n for n, x in mdl.slotted.items() if "gates" in x.slot_options]
+    for domain, layers in mdl.gates.items():
+        require_domain(domain, mdl.domains)
+        wrong = [name for name in layers if name not in known]
+        if wrong:
+            raise ValueError(
+                "`gates` must name layers with depthwise slots: "
+                f"{', '.join(known) or 'this backbone has none'}. "
+                f"Received for {domain!r}: {', '.join(wrong)}"
+            )
 
 
 def check_input(input_shape, input_dtype, multiple):

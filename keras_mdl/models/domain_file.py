@@ -9,6 +9,7 @@ import safetensors.numpy
 
 from keras_mdl.domains import Domain
 from keras_mdl.files import atomic_path
+from keras_mdl.models import widening
 
 FORMAT = "keras_mdl.domain/1"
 _HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
@@ -26,6 +27,7 @@ def save(model, name, path):
         "trunk": model.fingerprint()["trunk"],
         "domain": model.domains[name].to_config(),
         "dropout": model.get_config()["dropout"].get(name, 0.0),
+        "gates": model.get_config()["gates"].get(name, {}),
         "backbone": _backbone(model),
         "slot": model.fingerprint()[f"domains/{name}"],
     }
@@ -50,8 +52,12 @@ def load(model, path):
             f"The model already has a domain {domain.name!r}. Remove it first "
             "(`without_domain`) to put the saved one in its place"
         )
-    wider = model.with_domain(
-        domain, dropout=header["dropout"], depthwise="plain"
+    wider = widening.widen(
+        model,
+        domain,
+        dropout=header["dropout"],
+        depthwise="plain",
+        gates=header.get("gates"),
     )
     variables = {
         _inner(p): v for p, v in wider.variables_by_path(domain.name).items()

@@ -5,9 +5,10 @@ import types
 import keras
 
 from keras_mdl.domains import as_domains, require_domain
-from keras_mdl.layers.shared_pointwise import depthwise_by_domain
+from keras_mdl.layers.slot_kinds import depthwise_by_domain
 from keras_mdl.models.building import (
     by_path,
+    check_gates,
     check_input,
     domain_graph,
     dropout_by_domain,
@@ -49,6 +50,8 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         depthwise: Kind of the depthwise kernels, one or `{domain: kind}`:
             `"plain"`, or `"do"` (over-parameterised in training, DO-Conv).
             For backbones with `SharedPointwiseDepthwiseConv`.
+        gates: `{domain: {layer: other domains}}`, the layers in which a
+            domain's kernels are mixed with others'. Made by `with_gate`.
         include_top: `False` leaves out the heads: outputs are the features.
         size_multiple: Image sides must be divisible by this.
         name, dtype: As for any Keras model.
@@ -72,6 +75,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         input_dtype="float32",
         dropout=0.0,
         depthwise="plain",
+        gates=None,
         include_top=True,
         size_multiple=1,
         **kwargs,
@@ -94,6 +98,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             input_dtype=input_dtype,
             dropout=dropout_by_domain(dropout, names),
             depthwise=depthwise_by_domain(depthwise, names),
+            gates={d: dict(layers) for d, layers in (gates or {}).items()},
             include_top=include_top,
             size_multiple=size_multiple,
             slotted={},
@@ -101,6 +106,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             parameters=frozenset(),
         )
         graphs = {name: self._graph(name) for name in names}
+        check_gates(self._mdl)
         for name, layer in self._mdl.slotted.items():
             setattr(self, f"slotted_{name}", layer)
         self.built = True
@@ -340,6 +346,10 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             "input_dtype": mdl.input_dtype,
             "dropout": dict(mdl.dropout),
             "depthwise": dict(mdl.depthwise),
+            "gates": {
+                d: {name: list(others) for name, others in layers.items()}
+                for d, layers in mdl.gates.items()
+            },
             "include_top": mdl.include_top,
             "size_multiple": mdl.size_multiple,
         }

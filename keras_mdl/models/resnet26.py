@@ -127,6 +127,15 @@ def resnet26(x, slot, width=1.0):
     return relu(norm(x, "end_norm"), "end_relu")
 
 
+# Where gates are put (`with_gate`). The paper draws its three regions without
+# saying where they end; these are the macro blocks, the stem among the early.
+resnet26.regions = {
+    "early": ["stem", "stage1_*"],
+    "middle": ["stage2_*"],
+    "late": ["stage3_*"],
+}
+
+
 def _halved_and_widened(x, channels, name):
     """The shortcut without parameters: average pool, zeros as new channels."""
     x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)

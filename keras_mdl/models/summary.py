@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_mdl.layers import SoftmaxDomainGate
+from keras_mdl.layers.mixed_depthwise import MixedDepthwiseConv2D
+
 
 @dataclass(frozen=True)
 class Row:
@@ -14,7 +17,8 @@ class Row:
         owner: `"trunk"` or a domain's name.
         parameters: Trainable numbers, the head included.
         head: Trainable numbers of the head alone.
-        statistics: BatchNorm means and variances (stored, not trained).
+        statistics: BatchNorm means and variances, and copies of other
+            domains' kernels in gated layers (stored, not trained).
         macs: Multiply-accumulates of one image through the whole network of
             the domain; 0 for the trunk row, `None` for unknown image sizes.
         bytes: Memory of parameters and statistics.
@@ -105,7 +109,7 @@ def summarize(model):
 def count_macs(model):
     """Multiply-accumulates of one image through a functional model.
 
-    Convolutions (dense, depthwise, grouped) and dense layers count;
+    Convolutions (dense, depthwise, grouped), dense layers and gates count;
     normalisation, activations and pooling do not, as is usual.
 
     Returns:
@@ -115,6 +119,9 @@ def count_macs(model):
     for layer in model.layers:
         if isinstance(layer, keras.layers.Dense):
             total += math.prod(layer.kernel.shape)
+        elif isinstance(layer, SoftmaxDomainGate):
+            total += math.prod(layer.hidden_kernel.shape)
+            total += math.prod(layer.kernel.shape)
         elif isinstance(
             layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
         ):
@@ -122,6 +129,9 @@ def count_macs(model):
             if height is None or width is None:
                 return None
             total += height * width * math.prod(layer.kernel.shape)
+        if isinstance(layer, MixedDepthwiseConv2D):
+            # Kernels are mixed once an image, then run as one.
+            total += len(layer.domains) * math.prod(layer.kernel.shape)
     return total
 
 

@@ -1,6 +1,6 @@
 """`DomainVerbs`: what changes which domains a model has, and how."""
 
-from keras_mdl.models import domain_file, widening
+from keras_mdl.models import domain_file, gating, widening
 
 
 class DomainVerbs:
@@ -42,7 +42,12 @@ class DomainVerbs:
                 `depthwise` unknown.
         """
         return widening.widen(
-            self, domain, classes, init_from, dropout, depthwise
+            self,
+            domain,
+            classes,
+            init_from or next(iter(self._mdl.domains)),
+            dropout,
+            depthwise,
         )
 
     def without_domain(self, name):
@@ -86,6 +91,69 @@ class DomainVerbs:
         if domains is None:
             domains = [n for n, kind in depthwise.items() if kind != "plain"]
         return widening.fold_slots(self, [self._require(n) for n in domains])
+
+    def with_gate(self, domain, layers="all", sources=None, own_weight=None):
+        """The same model with one domain's depthwise kernels softly shared.
+
+        In each chosen layer a `SoftmaxDomainGate` looks at the image and mixes
+        the domain's depthwise kernel with copies of the others', as they are
+        now. Train it in phase `"gate"` (the gates alone, as the paper says)
+        or `"gate_and_slot"` (also BatchNorm, last pointwise and head, as the
+        released code does). Trunk and other domains are bit-identical; what
+        becomes of them later does not change the gated domain.
+
+        Args:
+            domain: Name of the target domain.
+            layers: `"all"`; `"early"`, `"middle"` or `"late"` (for ResNet-26:
+                stem and macro block 1, 2 or 3); or a list of layer names and
+                patterns such as `"stage3_*"`.
+            sources: Names of the domains to mix in; default all others.
+            own_weight: Weight of the domain's own kernel at the start, above
+                0 and below 1: near 1 the gated domain starts next to its hard
+                slot. Default: the released code's random start, near `1/T`.
+
+        Returns:
+            A new `MultiDomainModel`.
+
+        Raises:
+            ValueError: For an unknown domain, source or layer, a domain that
+                has gates already, or no source at all.
+        """
+        return gating.add_gate(self, domain, layers, sources, own_weight)
+
+    def without_gate(self, domain):
+        """The same model with the gates of `domain` taken out.
+
+        Its own depthwise kernels stand alone again; what was trained beside
+        the gates (BatchNorm, head) stays.
+
+        Raises:
+            ValueError: If the domain is unknown or has no gate.
+        """
+        return gating.remove_gate(self, domain)
+
+    def collapsed(self, domain, images, max_variation=0.1, batch_size=64):
+        """The same model with the gates of `domain` folded into its kernels.
+
+        Every gate is replaced by its mean weights over `images`, and the
+        mixture by ONE ordinary kernel: an ordinary slot, at no cost. Exact
+        if the gates do not depend on the image, see
+        `GateStatistics.variation`.
+
+        Args:
+            domain: Name of a gated domain.
+            images: Images of the domain, as its view's `predict` takes them.
+            max_variation: Largest variation of a mixed kernel, as a fraction
+                of its size, that is taken for "does not depend".
+            batch_size: For arrays.
+
+        Returns:
+            A new `MultiDomainModel`; trunk and other domains bit-identical.
+
+        Raises:
+            ValueError: If the domain has no gate, or a gate varies more.
+        """
+        return gating.collapse(self, domain, images, max_variation, batch_size)
 
     def save_domain(self, name, path):
         """Saves one domain's slot alone, bound to the trunk by its hash.

@@ -246,6 +246,8 @@ class DomainModel(PhasedModel):
     def endpoints(self):
         """`{layer name: symbolic output}` of the slotted layers, in order.
 
+        The weights of a gate are there as `"<layer>/gate"`.
+
         For feature extraction and attribution:
         `keras.Model(view.inputs, view.endpoints["stage2_block1_norm2"])`.
         """

@@ -7,8 +7,22 @@ from keras_mdl.layers.do_conv import DOConvolution
 from keras_mdl.models.building import by_path
 
 
-def widen(model, domain, classes, init_from, dropout, depthwise):
-    """See `MultiDomainModel.with_domain`."""
+def widen(
+    model,
+    domain,
+    classes=None,
+    init_from=None,
+    dropout=0.0,
+    depthwise=None,
+    gates=None,
+):
+    """See `MultiDomainModel.with_domain`.
+
+    Args:
+        init_from: Here `None` leaves the slot as it is made.
+        gates: `{layer: other domains}` of the new domain. Its copies of their
+            kernels have no values yet.
+    """
     if not isinstance(domain, Domain):
         if classes is None:
             raise ValueError(
@@ -16,23 +30,29 @@ def widen(model, domain, classes, init_from, dropout, depthwise):
             )
         domain = Domain(domain, classes)
     mdl, name = model._mdl, domain.name
-    source = init_from or next(iter(mdl.domains))
-    model._require(source)
+    if init_from is not None:
+        model._require(init_from)
+    if mdl.gates.get(init_from):
+        raise ValueError(
+            f"A slot cannot start from the gated domain {init_from!r}. Choose "
+            "another `init_from`, or fold its gates first (`collapsed`)"
+        )
     wider = rebuilt(
         model,
         [*mdl.domains.values(), domain],
         dropout={**mdl.dropout, name: dropout},
         depthwise={
             **mdl.depthwise,
-            name: depthwise or mdl.depthwise[source],
+            name: depthwise or mdl.depthwise.get(init_from, "plain"),
         },
+        gates={**mdl.gates, **({name: gates} if gates else {})},
     )
     values = model.variables_by_path()
-    own = f"domains/{name}/"
-    for path, value in ordinary_values(model, source).items():
-        if not path.startswith("head/"):
-            values[own + path] = value
-    _assign(wider, values)
+    if init_from is not None:
+        for path, value in ordinary_values(model, init_from).items():
+            if not path.startswith("head/"):
+                values[f"domains/{name}/{path}"] = value
+    assign(wider, values)
     return wider
 
 
@@ -40,7 +60,7 @@ def narrow(model, names):
     """The model with the domains `names` alone, bit-identical."""
     kept = [d for n, d in model._mdl.domains.items() if n in names]
     narrower = rebuilt(model, kept)
-    _assign(narrower, model.variables_by_path())
+    assign(narrower, model.variables_by_path())
     return narrower
 
 
@@ -56,7 +76,7 @@ def fold_slots(model, names):
     for name in names:
         for path, value in ordinary_values(model, name).items():
             values[f"domains/{name}/{path}"] = value
-    _assign(folded, values)
+    assign(folded, values)
     return folded
 
 
@@ -89,12 +109,12 @@ def rebuilt(model, domains, **changes):
     config["domains"] = as_domains(domains)
     config["backbone"] = model._mdl.backbone
     names = {d.name for d in config["domains"]}
-    for key in ("dropout", "depthwise"):
+    for key in ("dropout", "depthwise", "gates"):
         config[key] = {n: v for n, v in config[key].items() if n in names}
     return type(model).from_config(config)
 
 
-def _assign(model, values):
+def assign(model, values):
     """Values by path; variables that have none stay as they were made."""
     for path, variable in model.variables_by_path().items():
         if path in values:

@@ -86,6 +86,17 @@ CASES = [
         {"filters": 5, "domains": DOMAINS, "depthwise": {"a": "do"}},
         label="over_parameterised",
     ),
+    Case(
+        mdl_layers.SharedPointwiseDepthwiseConv,
+        {"filters": 5, "domains": DOMAINS, "gates": {"a": ["b"]}},
+        label="gated",
+    ),
+    Case(
+        mdl_layers.SoftmaxDomainGate,
+        {"domains": DOMAINS},
+        input_shape=(2, 6, 6, 16),
+        float32_output=True,
+    ),
     Case(mdl_layers.DomainBatchNormalization, {"domains": DOMAINS}),
     Case(
         mdl_layers.DomainHead,
