@@ -70,6 +70,17 @@ def add_size(parser):
     )
 
 
+def add_depthwise(parser):
+    """`--depthwise`, the kind of a slot's depthwise filters."""
+    parser.add_argument(
+        "--depthwise",
+        choices=("plain", "do"),
+        help="do: over-parameterise the depthwise filters while they train "
+        "(DO-Conv); save-domain and export fold them (default: plain, or as "
+        "the domain that the slot starts from)",
+    )
+
+
 _SPEC = (
     "embedded:NAME (no files needed: shapes, digits, glyphs, photos, "
     "textures), folder:PATH (class folders), tfds:NAME, decathlon:KEY, or the "

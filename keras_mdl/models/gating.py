@@ -110,6 +110,11 @@ def collapse(model, domain, images, max_variation, batch_size):
             f"max_variation={max_variation}. A fixed kernel may cost accuracy; "
             "allow more (and compare the accuracies), or gate other layers"
         )
+    return fold_gates(model, domain, statistics)
+
+
+def fold_gates(model, domain, statistics):
+    """The model with each gate replaced by the mean weights in `statistics`."""
     plain = remove_gate(model, domain)
     kernels = plain.variables_by_path(domain)
     for s in statistics:

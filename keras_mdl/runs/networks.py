@@ -7,7 +7,7 @@ from keras_mdl.models import build_resnet26
 NETWORKS = MappingProxyType({"resnet26": build_resnet26})
 
 
-def build_network(name, domains, size, width, dropout=0.0):
+def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
     """A fresh `MultiDomainModel` for square uint8-range images.
 
     Args:
@@ -16,6 +16,7 @@ def build_network(name, domains, size, width, dropout=0.0):
         size: Side of the images.
         width: Channel multiplier.
         dropout: Rate before the classifiers.
+        depthwise: Kind of the depthwise kernels, `"plain"` or `"do"`.
 
     Raises:
         ValueError: If the name is unknown, or a value does not suit it.
@@ -25,5 +26,9 @@ def build_network(name, domains, size, width, dropout=0.0):
             f"Unknown network: {name!r}. Known networks: {', '.join(NETWORKS)}"
         )
     return NETWORKS[name](
-        domains, input_shape=(size, size, 3), width=width, dropout=dropout
+        domains,
+        input_shape=(size, size, 3),
+        width=width,
+        dropout=dropout,
+        depthwise=depthwise,
     )

@@ -21,7 +21,7 @@ class Method:
     alone: bool
     note: str
 
-    def start(self, model, domain, dropout=0.0, init_from=None):
+    def start(self, model, domain, dropout=0.0, init_from=None, depthwise=None):
         """A model with the new domain in it, ready to train.
 
         Args:
@@ -29,12 +29,15 @@ class Method:
             domain: A `Domain`.
             dropout: Rate before the new classifier.
             init_from: Name of the domain to start from; default the first.
+            depthwise: `"plain"` or `"do"`; default that of `init_from`.
 
         Returns:
             `(model, view)`: the new `MultiDomainModel`, and the view of
             `domain` in the phase of this method.
         """
-        model = model.with_domain(domain, init_from=init_from, dropout=dropout)
+        model = model.with_domain(
+            domain, init_from=init_from, dropout=dropout, depthwise=depthwise
+        )
         if self.alone:
             model = model.only_domain(domain.name)
         return model, model.for_domain(domain.name, phase=self.phase)

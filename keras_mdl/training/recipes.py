@@ -238,6 +238,18 @@ RECIPES = MappingProxyType(
                 crops=None,
                 note="Ours, the same for a further domain.",
             ),
+            Recipe(
+                "quick-gate",
+                "gate",
+                4,
+                64,
+                3e-3,
+                cosine=True,
+                optimizer_name="adamw",
+                weight_decay=0.01,
+                crops=None,
+                note="Ours, the same for the gates of soft sharing.",
+            ),
         )
     }
 )

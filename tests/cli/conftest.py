@@ -25,13 +25,14 @@ PIXELS = {
 }
 
 
-def tiny_network(domains, input_shape, width, dropout):
+def tiny_network(domains, input_shape, width, dropout, depthwise):
     return MultiDomainModel(
         domains,
         backbone=tiny.tiny,
         input_shape=input_shape,
         size_multiple=8,
         dropout=dropout,
+        depthwise=depthwise,
         name="tiny",
     )
 

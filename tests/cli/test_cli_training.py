@@ -105,3 +105,19 @@ def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):
     assert err.strip().endswith("error: interrupted")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
+
+
+def test_a_slot_can_be_over_parameterised(run, base, images, tmp_path):
+    path, domain = tmp_path / "m.keras", tmp_path / "shades.safetensors"
+    status, _, err = run(
+        "add-domain", "--model", base, "--data", images["shades"], "--out",
+        path, "--epochs", 1, "--depthwise", "do",
+    )  # fmt: skip
+    assert status == 0, err
+    paths = load_model(path).variables_by_path()
+    assert {p.split("/")[1] for p in paths if "d_train" in p} == {"shades"}
+    status, _, err = run(
+        "save-domain", "--model", path, "--domain", "shades", "--out", domain
+    )
+    assert status == 0, err
+    assert b"d_train" not in domain.read_bytes()

@@ -8,6 +8,7 @@ from keras_mdl.cli.verbs import (
     predict,
     remove_domain,
     save_domain,
+    share,
     summary,
     train,
 )
@@ -16,6 +17,7 @@ VERBS = {
     "demo": demo,
     "train": train,
     "add-domain": add_domain,
+    "share": share,
     "evaluate": evaluate,
     "predict": predict,
     "summary": summary,

@@ -35,6 +35,7 @@ def add_arguments(parser):
         metavar="DOMAIN",
         help="domain whose slot the new one starts from (default: the first)",
     )
+    options.add_depthwise(parser)
     options.add_size(parser)
     options.add_training(parser, "quick-domain")
 
@@ -81,6 +82,7 @@ def run(args, console, parser):
             data.domain,
             dropout=loading.dropout_of(args, recipe, name),
             init_from=args.init_from,
+            depthwise=args.depthwise,
         )
     console.say(str(data))
     done = fit(

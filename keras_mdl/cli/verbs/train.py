@@ -44,6 +44,7 @@ def add_arguments(parser):
         help="side of the square images (default: %(default)s; the paper "
         "has 72)",
     )
+    options.add_depthwise(group)
     options.add_training(parser, "quick-base")
 
 
@@ -75,6 +76,7 @@ def run(args, console, parser):
             args.size,
             args.width,
             loading.dropout_of(args, recipe, name),
+            args.depthwise or "plain",
         )
     console.say(str(data))
     view = model.for_domain(name, phase="base")
