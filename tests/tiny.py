@@ -43,6 +43,9 @@ def tiny(x, slot, channels=4):
     return keras.layers.ReLU(name="relu2")(x)
 
 
+tiny.regions = {"early": ["conv1"], "late": ["conv2"]}
+
+
 def tiny_model(domains=("a", "b"), **options):
     """A `MultiDomainModel` with the tiny backbone; names from `CLASSES`."""
     if not isinstance(domains, dict):

@@ -51,6 +51,7 @@ class Contents:
         isolation: Rows of an `IsolationTable`, as dicts.
         parameters: Rows of `MultiDomainModel.summary_by_domain`, as dicts.
         samples: `{domain: [Sample, ...]}`.
+        soft_sharing: `SoftSharing.to_dict()`, or `None`.
         settings: `{name: value}`.
         environment: `{name: value}`.
         command: How to make the same run again.
@@ -67,6 +68,7 @@ class Contents:
     settings: dict
     environment: dict
     command: str
+    soft_sharing: dict | None = None
 
     @property
     def further(self):

@@ -129,6 +129,47 @@ def training_curves(contents, theme):
     return figure
 
 
+def gate_heat_map(gates, theme):
+    """Mean weight of every source domain (rows) in every layer (columns).
+
+    Args:
+        gates: One dict a layer, `layer` and `weights` by domain, as
+            `SoftSharing.to_dict()` has them.
+        theme: `Theme`.
+    """
+    domains = list(gates[0]["weights"])
+    values = [[g["weights"][d] for g in gates] for d in domains]
+    figure, ax = new_figure(
+        theme, 7.6, 1.3 + 0.36 * len(domains) + 0.06 * len(gates)
+    )
+    image = ax.imshow(values, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    ax.set_yticks(range(len(domains)), domains)
+    ax.set_xticks(range(len(gates)), [g["layer"] for g in gates])
+    ax.tick_params(axis="x", labelrotation=90 if len(gates) > 10 else 30)
+    if len(gates) <= 10:
+        for label in ax.get_xticklabels():
+            label.set_horizontalalignment("right")
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    if len(gates) <= 14:
+        for y, row in enumerate(values):
+            for x, value in enumerate(row):
+                ax.text(
+                    x,
+                    y,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=8,
+                    color="#ffffff" if value > 0.5 else "#1f2430",
+                )
+    bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
+    bar.set_label("mean weight", color=theme.text, fontsize=9)
+    bar.ax.tick_params(colors=theme.text, labelsize=8)
+    bar.outline.set_visible(False)
+    return figure
+
+
 def rows_of_domain(contents, domain):
     """The history of one domain, all methods."""
     return [r for r in contents.history if r["domain"] == domain]

@@ -34,6 +34,7 @@ def render_report(contents):
         _parameters(contents),
         _isolation(contents),
         _curves(contents),
+        _soft_sharing(contents),
         _samples(contents),
         _metrics(contents),
         _settings(contents),
@@ -176,6 +177,32 @@ def _curves(contents):
         partial(figures.training_curves, contents),
         f"Validation accuracy after each epoch, one plot for each of: "
         f"{names}. The last values are in the table of all measurements.",
+    )
+
+
+def _soft_sharing(contents):
+    found = contents.soft_sharing
+    if found is None:
+        return ""
+    target, accuracy = escape(found["target"]), found["accuracy"]
+    gates = found["gates"]
+    alt = "Mean gate weights. " + " ".join(
+        f"{g['layer']}: "
+        + ", ".join(f"{d} {w:.2f}" for d, w in g["weights"].items())
+        + "."
+        for g in gates
+    )
+    return (
+        "<h2>Soft sharing</h2>"
+        f"<p>An experiment beside the network: in {len(gates)} layers of "
+        f"<b>{target}</b> a small gate looks at the image and mixes the "
+        "trained depthwise filters of all domains; only the gates train. "
+        f"Validation accuracy: {percent(accuracy['hard'])} before, "
+        f"{percent(accuracy['gated'])} with gates, "
+        f"{percent(accuracy['collapsed'])} with the gates folded into ordinary "
+        "filters by their mean weights (no cost in use). Between images the "
+        f"mixed filters vary by {100 * found['variation']:.1f} % of their size "
+        "at most.</p>" + picture(partial(figures.gate_heat_map, gates), alt)
     )
 
 

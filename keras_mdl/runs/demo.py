@@ -15,6 +15,7 @@ from keras_mdl.runs.comparison import Comparison
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationTable
 from keras_mdl.runs.networks import build_network
+from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import get_method, get_recipe
 
 BASE = "base"  # the method's name in the base domain's rows
@@ -41,6 +42,7 @@ class Demo:
         self.history = []
         self.data = {}
         self.model = None
+        self.soft_sharing = None
 
     def run(self):
         """Trains, adds, checks, saves.
@@ -62,6 +64,7 @@ class Demo:
             )
             for name in self.settings.domains:
                 self.add_domain(name)
+            self.share_softly()
             self._heading("wait for the other methods")
             metrics, history = comparison.result()
         self.metrics += metrics
@@ -114,6 +117,34 @@ class Demo:
         self.say(
             f"  isolation: {same} of {len(before)} older parts bit-identical"
         )
+
+    def share_softly(self):
+        """Beside the model: one domain's filters mixed with the others'."""
+        s = self.settings
+        name = s.soft_target
+        self._heading(
+            f"soft sharing: {s.soft_layers} layers of {name!r} mix the filters "
+            "of all domains; gates alone train"
+        )
+        recipe = self._recipe("quick-gate", s.soft_epochs)
+        found = share(
+            self.model,
+            self.data[name],
+            recipe,
+            s.size,
+            s.soft_layers,
+            own_weight=0.9,
+            seed=s.seed,
+            verbose=self.verbose,
+        )
+        self.say(str(found))
+        self.soft_sharing = found.to_dict()
+        own = f"domains/{name}"
+        for step, model in (
+            (f"gates of {name} trained", found.gated),
+            ("without the gates again", self.model),
+        ):
+            self.isolation.record(step, model.fingerprint(), [own])
 
     def compare(self, base, name):
         """The same domain by other methods, on copies of the base."""
@@ -178,6 +209,7 @@ class Demo:
             isolation=self.isolation.to_dicts(),
             parameters=self.model.summary_by_domain().to_dicts(),
             samples=samples,
+            soft_sharing=self.soft_sharing,
             settings=s.to_dict(),
             environment=describe_environment(),
             command=s.command(),

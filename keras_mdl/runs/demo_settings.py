@@ -20,6 +20,10 @@ class DemoSettings:
         size: Side of the images in pixels.
         base_epochs: Epochs on the base domain.
         domain_epochs: Epochs on each further domain, for every method.
+        soft_target: Domain whose filters are mixed with those of the others
+            at the end, as an experiment beside the model.
+        soft_layers: Where, as `MultiDomainModel.with_gate` takes it.
+        soft_epochs: Epochs of its gates.
         batch_size: Images in a step.
         learning_rate: Start of the cosine schedules.
         head_learning_rate: The same where only a classifier trains, which
@@ -39,6 +43,9 @@ class DemoSettings:
     size: int = 32
     base_epochs: int = 6
     domain_epochs: int = 4
+    soft_target: str = "photos"
+    soft_layers: str = "late"
+    soft_epochs: int = 3
     batch_size: int = 32
     learning_rate: float = 3e-3
     head_learning_rate: float = 1e-2
@@ -66,5 +73,7 @@ def quick_settings(**changes):
         "size": 16,
         "base_epochs": 1,
         "domain_epochs": 1,
+        "soft_target": "textures",
+        "soft_epochs": 1,
     }
     return DemoSettings(**{**values, **changes})

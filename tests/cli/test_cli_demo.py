@@ -69,7 +69,13 @@ def test_isolation_is_all_true_and_matches_the_file(demo):
     path, result = demo
     assert result["isolated"] is True
     rows = _rows(path / "isolation.csv")
-    assert {r["state"] for r in rows} == {"new", "unchanged"}
+    # The target of soft sharing changes with its gates, and back.
+    changed = [r for r in rows if r["state"] not in ("new", "unchanged")]
+    assert [(r["part"], r["state"]) for r in changed] == [
+        ("domains/textures", "trained")
+    ] * 2
+    first = next(r for r in rows if r["part"] == "domains/textures")
+    assert changed[1]["sha256"] == first["sha256"] != changed[0]["sha256"]
     last = {
         r["part"]: r["sha256"] for r in rows if r["step"] == "saved and loaded"
     }
@@ -120,6 +126,7 @@ def test_configuration_and_logs(demo):
     assert len(list((path / "tensorboard").rglob("events*"))) >= 7
     page = (path / "report.html").read_text()
     assert "One network, 3 visual domains" in page
+    assert "gate looks at the image" in page
 
 
 def test_existing_run_is_refused_at_once(demo, run):

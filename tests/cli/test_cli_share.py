@@ -67,7 +67,7 @@ def test_gates_that_depend_on_the_image_are_kept_and_said(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--layers", "late"], "conv1, conv2"),
+        (["--layers", "middle"], "conv1, conv2"),
         (["--sources", "stars"], "Known domains: 'colours', 'shades'"),
         (["--target", "stars"], "Known domains: 'colours', 'shades'"),
         (["--own-weight", "1"], r"in [0, 1)"),

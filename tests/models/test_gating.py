@@ -92,6 +92,7 @@ def test_the_paper_network_has_the_published_count_of_gates():
         (["conv2", "conv1"], ["conv1", "conv2"]),
         (["*2"], ["conv2"]),
         ("conv1", ["conv1"]),
+        ("late", ["conv2"]),
     ],
     ids=str,
 )
@@ -102,7 +103,7 @@ def test_layers_are_chosen_by_name_and_pattern(model, layers, expected):
     assert sorted(found) == expected
 
 
-@pytest.mark.parametrize("layers", ["late", ["conv9"], ["conv1", "norm1"]])
+@pytest.mark.parametrize("layers", ["middle", ["conv9"], ["conv1", "norm1"]])
 def test_unknown_layers_are_answered_with_the_known_ones(model, layers):
     with pytest.raises(ValueError, match="conv1, conv2"):
         model.with_gate("b", layers=layers)

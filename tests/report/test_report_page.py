@@ -84,6 +84,16 @@ def contents():
         settings={"seed": 0, "methods": ["a", "b"]},
         environment={"keras": "3.0", "cpu": "fast & new"},
         command="keras-mdl demo --name x",
+        soft_sharing={
+            "target": "two",
+            "accuracy": {"hard": 0.7, "gated": 0.72, "collapsed": 0.715},
+            "variation": 0.04,
+            "gates": [
+                {"layer": f"layer{i}", "entropy": 0.5, "variation": 0.04,
+                 "spread": 0.1, "weights": {"one": 0.25, "two": 0.75}}
+                for i in range(3)
+            ],
+        },
     )  # fmt: skip
 
 
@@ -99,6 +109,7 @@ def test_every_section_is_there(page):
         "What is shared, and what a domain costs",
         "No domain disturbed another",
         "Training",
+        "Soft sharing",
         "Sample predictions",
         "All measurements",
         "Settings and versions",
@@ -123,7 +134,7 @@ def test_pictures_have_alternatives_for_both_themes(page):
     assert images
     for image in images:
         assert len(re.search(r'alt="(.*?)"', image).group(1)) > 20
-    assert page.count('prefers-color-scheme: dark)" srcset=') == 3
+    assert page.count('prefers-color-scheme: dark)" srcset=') == 4
     accuracy = re.search(r'alt="(Validation accuracy\. .*?)"', page).group(1)
     assert "one: classifier only 40.0 %, proposed 70.0 %" in accuracy
 
@@ -195,6 +206,15 @@ def test_format_table():
     assert format_table([["a", "n"], ["bb", "10"]], "<>") == (
         "a    n\n------\nbb  10"
     )
+
+
+def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
+    told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates folded"
+    assert told in page
+    assert "vary by 4.0 % of their size" in page
+    assert "layer0: one 0.25, two 0.75." in page
+    without = render_report(replace(contents, soft_sharing=None))
+    assert "Soft sharing" not in without
 
 
 def test_runs_without_comparisons(contents):
