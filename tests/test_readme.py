@@ -21,12 +21,14 @@ def test_first_example_runs_and_prints_what_it_says(capsys):
     assert "['domains/glyphs']" in capsys.readouterr().out
 
 
-def test_table_of_results_comes_from_the_stored_rows(monkeypatch):
+def test_tables_of_results_come_from_the_stored_rows(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import tables
 
     sys.modules.pop("tables")
-    assert tables.with_table(README) == README
+    for page in tables.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert tables.with_tables(text) == text, page.name
 
 
 def test_links_to_files_of_the_project_exist():
