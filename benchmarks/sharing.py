@@ -27,18 +27,21 @@ from keras_mdl.training import METHODS, get_recipe, train
 FLIP = {"miniimagenet", "dtd", "flowers", "pedestrians", "fashion"}
 DOMAINS = ["gtsrb", "omniglot", "dtd", "flowers", "pedestrians", "chars74k"]
 RESULTS = pathlib.Path(__file__).parent / "results" / "sharing.csv"
+COMPARED = ["pointwise_sharing", "classifier_only", "individual"]
 # A linear classifier alone bears, and needs, larger steps.
 LEARNING_RATE = {"classifier_only": 1e-2}
 
 
 def main():
-    args = parse(parser(__doc__, RESULTS, [0, 1]))
+    p = parser(__doc__, RESULTS, [0, 1])
+    p.add_argument("--methods", nargs="+", choices=METHODS, default=COMPARED)
+    args = parse(p)
     for seed in args.seeds:
         model = base_model(args, seed)
         for name in args.domains:
             data = load_domain(args, name)
-            for method in METHODS.values():
-                run(args, seed, model, data, method)
+            for method in args.methods:
+                run(args, seed, model, data, METHODS[method])
 
 
 def parser(doc, out, seeds):

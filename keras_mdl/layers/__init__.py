@@ -7,6 +7,7 @@ from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
 from keras_mdl.layers.domain_head import DomainHead
 from keras_mdl.layers.domain_norm import DomainBatchNormalization
 from keras_mdl.layers.gate import SoftmaxDomainGate
+from keras_mdl.layers.shared_conv import SharedConv2D
 from keras_mdl.layers.shared_pointwise import SharedPointwiseDepthwiseConv
 from keras_mdl.layers.slotted import SlottedLayer
 from keras_mdl.layers.wrappers import PerDomainLayer, SharedLayer
@@ -19,6 +20,7 @@ __all__ = [
     "DomainHead",
     "FusedBatchNormalization",
     "PerDomainLayer",
+    "SharedConv2D",
     "SharedLayer",
     "SharedPointwiseDepthwiseConv",
     "SlottedLayer",

@@ -2,9 +2,15 @@
 
 import keras
 
+from keras_mdl.layers.adapters import (
+    ADAPTERS,
+    MaskedDepthwiseConv2D,
+    adapters_by_domain,
+)
 from keras_mdl.layers.depthwise import DepthwiseConv2D
 from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
 from keras_mdl.layers.gate import SoftmaxDomainGate
+from keras_mdl.layers.kernel_conv import KernelConv2D
 from keras_mdl.layers.mixed_depthwise import MixedDepthwiseConv2D
 from keras_mdl.layers.slot_kinds import depthwise_by_domain, gates_by_domain
 from keras_mdl.layers.slotted import SlottedLayer, unique_names
@@ -43,6 +49,8 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             `{domain: kind}` (missing domains: plain).
         gates: `{domain: other domains}`: domains whose own kernel is mixed,
             per image, with copies of others' by a `SoftmaxDomainGate`.
+        adapters: `{domain: kind}`: domains that change the pointwise kernel
+            for themselves, kinds of `keras_mdl.layers.adapters`.
         depthwise_initializer: Default N(0, 2 / (k*k*C)) for `C` channels, the
             released code's rule. It ignores the group count, so depthwise
             filters start small; a BatchNormalization is expected to follow.
@@ -74,8 +82,8 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
     for Learning Multiple Visual Domains", AAAI 2019, equations 4 to 7.
     """
 
-    order = ("gate", "pad", "depthwise", "pointwise")
-    slot_options = ("depthwise", "gates")
+    order = ("gate", "pad", "depthwise", "pointwise", "adapter")
+    slot_options = ("depthwise", "gates", "adapters")
 
     def __init__(
         self,
@@ -87,6 +95,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         pointwise="shared",
         depthwise="plain",
         gates=None,
+        adapters=None,
         depthwise_initializer=None,
         pointwise_initializer=None,
         **kwargs,
@@ -105,6 +114,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         self.pointwise = pointwise
         self.depthwise = depthwise_by_domain(depthwise, unique_names(domains))
         self.gates = gates_by_domain(gates or {}, self.depthwise)
+        self.adapters = adapters_by_domain(adapters, self.depthwise)
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer or released_initializer("fan_in")
         )
@@ -129,7 +139,22 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         if padding == "symmetric":
             padding = "valid" if self.strides > 1 else "same"
         kind, sources = _DEPTHWISE[self.depthwise[domain]], ()
-        parts = {}
+        parts, options = {}, {}
+        adapted = self.adapters.get(domain)
+        if adapted == "own" and self.pointwise == "domain":
+            adapted = None  # its kernel is private anyway
+        if adapted:
+            adapter, options = ADAPTERS[adapted]
+            parts["adapter"] = adapter(
+                self.filters,
+                self.strides,
+                **options,
+                **self.part_options("adapter", domain),
+            )
+            if adapted.startswith("piggyback"):
+                kind = MaskedDepthwiseConv2D
+            else:
+                options = {}
         if domain in self.gates:
             others = self.gates[domain]
             kind, sources = MixedDepthwiseConv2D, (domain, others)
@@ -144,6 +169,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             use_bias=False,
             depthwise_initializer=_fresh(self.depthwise_initializer),
             data_format="channels_last",
+            **options,
             **self.part_options("depthwise", domain),
         )
         if self.pointwise == "domain":
@@ -151,7 +177,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
         return parts
 
     def _make_pointwise(self, domain=None):
-        return keras.layers.Conv2D(
+        return KernelConv2D(
             self.filters,
             1,
             use_bias=False,
@@ -163,11 +189,15 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
     def walk(self, domain, x, step):
         parts = self.parts(domain)
         # A gate looks at the input of the layer, before it is padded.
-        gate = parts.pop("gate", None)
-        weights = [] if gate is None else [step(gate, x)]
-        for role, part in parts.items():
-            x = step(part, x, *(weights if role == "depthwise" else []))
-        return x
+        source, weights = x, []
+        if "gate" in parts:
+            weights = [step(parts["gate"], x)]
+        if "pad" in parts:
+            x = step(parts["pad"], x)
+        x = step(parts["depthwise"], x, *weights)
+        if "adapter" in parts:
+            return parts["adapter"].place(step, parts["pointwise"], x, source)
+        return step(parts["pointwise"], x)
 
     def get_config(self):
         serialize = keras.initializers.serialize
@@ -180,6 +210,7 @@ class SharedPointwiseDepthwiseConv(SlottedLayer):
             "pointwise": self.pointwise,
             "depthwise": dict(self.depthwise),
             "gates": {d: list(others) for d, others in self.gates.items()},
+            "adapters": dict(self.adapters),
             "depthwise_initializer": serialize(self.depthwise_initializer),
             "pointwise_initializer": serialize(self.pointwise_initializer),
         }

@@ -104,17 +104,18 @@ class SlottedLayer(keras.layers.Layer):
         Args:
             domain: Name of the domain.
             x: Whatever `step` takes: a tensor or a shape.
-            step: Function of a part and its inputs that returns the output.
+            step: Function of a part, its inputs and options of its call
+                that returns the output.
         """
         for part in self.parts(domain).values():
             x = step(part, x)
         return x
 
     def build(self, input_shape):
-        def step(part, *shapes):
+        def step(part, *shapes, **options):
             if not part.built:
                 part.build(*shapes)
-            return part.compute_output_shape(*shapes)
+            return part.compute_output_shape(*shapes, **options)
 
         for domain in self.domains:
             self.walk(domain, input_shape, step)
@@ -128,12 +129,12 @@ class SlottedLayer(keras.layers.Layer):
         return super().__call__(inputs, *args, domain=domain, **kwargs)
 
     def call(self, inputs, domain, training=None):
-        def step(part, *xs):
+        def step(part, *xs, **options):
             # Without a value of its own, `training` reaches the part through
             # Keras' call context.
             if training is None or not _takes_training(part):
-                return part(*xs)
-            return part(*xs, training=training)
+                return part(*xs, **options)
+            return part(*xs, training=training, **options)
 
         return self.walk(domain, inputs, step)
 
@@ -141,7 +142,7 @@ class SlottedLayer(keras.layers.Layer):
         return self.walk(
             self.domains[0],
             input_shape,
-            lambda part, *shapes: part.compute_output_shape(*shapes),
+            lambda part, *xs, **kw: part.compute_output_shape(*xs, **kw),
         )
 
     def get_config(self):

@@ -1,5 +1,6 @@
 """Models: a trunk, slots, and trainable views of them."""
 
+from keras_mdl.models.dense_resnet26 import build_dense_resnet26, dense_resnet26
 from keras_mdl.models.folding import fold
 from keras_mdl.models.freezing import PHASES, FreezePlan
 from keras_mdl.models.loading import load_model
@@ -13,7 +14,9 @@ __all__ = [
     "FreezePlan",
     "JointModel",
     "MultiDomainModel",
+    "build_dense_resnet26",
     "build_resnet26",
+    "dense_resnet26",
     "fold",
     "load_model",
     "resnet26",

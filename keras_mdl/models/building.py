@@ -6,6 +6,7 @@ import keras
 
 from keras_mdl.domains import require_domain
 from keras_mdl.layers import DomainHead, SoftmaxDomainGate
+from keras_mdl.models.macs import layer_macs
 
 
 def domain_graph(mdl, domain, policy):
@@ -17,11 +18,11 @@ def domain_graph(mdl, domain, policy):
 
     Args:
         mdl: The model's namespace; new slotted layers are added to
-            `mdl.slotted`.
+            `mdl.slotted`, and the domain's cost is noted in `mdl.macs`.
         domain: Name of the domain.
         policy: The model's dtype policy.
     """
-    endpoints, info = {}, mdl.domains[domain]
+    endpoints, macs, info = {}, [], mdl.domains[domain]
 
     def slot(layer_class, name, **options):
         if name in endpoints:
@@ -35,8 +36,9 @@ def domain_graph(mdl, domain, policy):
             layer = layer_class(name=name, dtype=policy, **options)
             mdl.slotted[name] = layer
 
-        def step(part, *xs):
-            y = part(*xs)
+        def step(part, *xs, **options):
+            y = part(*xs, **options)
+            macs.append(layer_macs(part, xs, y))
             if isinstance(part, SoftmaxDomainGate):
                 endpoints[f"{name}/gate"] = y
             return y
@@ -64,6 +66,7 @@ def domain_graph(mdl, domain, policy):
     if mdl.include_top:
         units = {n: d.num_classes for n, d in mdl.domains.items()}
         x = slot(DomainHead, "head", units=units, dropout=mdl.dropout)(x)
+    mdl.macs[domain] = None if None in macs else sum(macs)
     return inputs, x, endpoints
 
 

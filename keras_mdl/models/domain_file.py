@@ -9,7 +9,8 @@ import safetensors.numpy
 
 from keras_mdl.domains import Domain
 from keras_mdl.files import atomic_path
-from keras_mdl.models import widening
+from keras_mdl.models import masks, widening
+from keras_mdl.models.fingerprint import fingerprint
 
 FORMAT = "keras_mdl.domain/1"
 _HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
@@ -17,19 +18,25 @@ _HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
 
 def save(model, name, path):
     """Writes the slot of `name` with its classes, statistics and trunk hash."""
-    tensors = {
-        _inner(p): _storable(v)
+    values = {
+        p: masks.hardened(p, v)
         for p, v in model.variables_by_path(name).items()
     }
+    tensors, shapes = masks.packed(
+        {_inner(p): _storable(v) for p, v in values.items()}
+    )
+    config = model.get_config()
     header = {
         "format": FORMAT,
         "keras": keras.__version__,
         "trunk": model.fingerprint()["trunk"],
         "domain": model.domains[name].to_config(),
-        "dropout": model.get_config()["dropout"].get(name, 0.0),
-        "gates": model.get_config()["gates"].get(name, {}),
+        "dropout": config["dropout"].get(name, 0.0),
+        "gates": config["gates"].get(name, {}),
+        "adapter": config["adapters"].get(name),
+        "masks": shapes,
         "backbone": _backbone(model),
-        "slot": model.fingerprint()[f"domains/{name}"],
+        "slot": fingerprint(values),
     }
     metadata = {"keras_mdl": json.dumps(header)}
     with atomic_path(path) as temporary:
@@ -58,6 +65,7 @@ def load(model, path):
         dropout=header["dropout"],
         depthwise="plain",
         gates=header.get("gates"),
+        adapter=header.get("adapter"),
     )
     variables = {
         _inner(p): v for p, v in wider.variables_by_path(domain.name).items()
@@ -93,6 +101,7 @@ def _read(path):
         with safetensors.safe_open(path, framework="numpy") as f:
             header = json.loads((f.metadata() or {})["keras_mdl"])
             tensors = {key: f.get_tensor(key) for key in f.keys()}
+        tensors = masks.unpacked(tensors, header.get("masks", {}))
         if header["format"] != FORMAT:
             raise ValueError(
                 f"Expected format {FORMAT!r}, received {header['format']!r}"

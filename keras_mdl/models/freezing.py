@@ -85,6 +85,31 @@ PHASES = {
             "gate_and_slot",
             [(_OWN + "*/depthwise/*", False), (_OWN + "*", True), ("*", False)],
         ),
+        # Frozen convolutions and something beside or over them: adapters or
+        # masks, with the domain's BatchNorms as they were, or trained too.
+        FreezePlan(
+            "adapter",
+            [
+                (_OWN + "head/*", True),
+                (_OWN + "*/adapter/*", True),
+                (_OWN + "*/depthwise/mask", True),
+                ("*", False),
+            ],
+        ),
+        FreezePlan(
+            "adapter_and_norm",
+            [
+                (_OWN + "head/*", True),
+                (_OWN + "*/adapter/*", True),
+                (_OWN + "*/norm/*", True),
+                ("*", False),
+            ],
+        ),
+        # Depthwise sharing: everything of the domain but depthwise kernels.
+        FreezePlan(
+            "pointwise",
+            [(_OWN + "*/depthwise/*", False), (_OWN + "*", True), ("*", False)],
+        ),
         FreezePlan("frozen", [("*", False)]),
     )
 }

@@ -55,6 +55,11 @@ def add_gate(model, domain, layers, sources, own_weight):
             f"The domain {domain!r} has gates already: take them out first "
             "(`without_gate`) or fold them (`collapsed`)"
         )
+    if mdl.adapters.get(domain):
+        raise ValueError(
+            f"The domain {domain!r} has adapters ({mdl.adapters[domain]}): "
+            "gates mix the depthwise kernels of ordinary slots"
+        )
     if sources is None:
         sources = [d for d in mdl.domains if d != domain]
     for source in sources:

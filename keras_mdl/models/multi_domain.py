@@ -5,6 +5,7 @@ import types
 import keras
 
 from keras_mdl.domains import as_domains, require_domain
+from keras_mdl.layers.adapters import adapters_by_domain
 from keras_mdl.layers.slot_kinds import depthwise_by_domain
 from keras_mdl.models.building import (
     by_path,
@@ -52,6 +53,8 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             For backbones with `SharedPointwiseDepthwiseConv`.
         gates: `{domain: {layer: other domains}}`, the layers in which a
             domain's kernels are mixed with others'. Made by `with_gate`.
+        adapters: `{domain: kind}`, domains that change the trunk's kernels
+            for themselves (`keras_mdl.layers.adapters`). Made by `with_domain`.
         include_top: `False` leaves out the heads: outputs are the features.
         size_multiple: Image sides must be divisible by this.
         name, dtype: As for any Keras model.
@@ -76,6 +79,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         dropout=0.0,
         depthwise="plain",
         gates=None,
+        adapters=None,
         include_top=True,
         size_multiple=1,
         **kwargs,
@@ -98,10 +102,14 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             input_dtype=input_dtype,
             dropout=dropout_by_domain(dropout, names),
             depthwise=depthwise_by_domain(depthwise, names),
+            adapters=adapters_by_domain(
+                adapters, depthwise_by_domain(depthwise, names)
+            ),
             gates={d: dict(layers) for d, layers in (gates or {}).items()},
             include_top=include_top,
             size_multiple=size_multiple,
             slotted={},
+            macs={},
             views={},
             parameters=frozenset(),
         )
@@ -346,6 +354,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             "input_dtype": mdl.input_dtype,
             "dropout": dict(mdl.dropout),
             "depthwise": dict(mdl.depthwise),
+            "adapters": dict(mdl.adapters),
             "gates": {
                 d: {name: list(others) for name, others in layers.items()}
                 for d, layers in mdl.gates.items()

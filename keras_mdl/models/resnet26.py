@@ -121,7 +121,7 @@ def resnet26(x, slot, width=1.0):
             )
             y = norm(y, f"{name}_norm2")
             if first:
-                x = _halved_and_widened(x, y.shape[-1], name)
+                x = halved_and_widened(x, y.shape[-1], name)
             x = keras.layers.Add(name=f"{name}_add")([x, y])
             x = relu(x, f"{name}_relu2")
     return relu(norm(x, "end_norm"), "end_relu")
@@ -136,7 +136,7 @@ resnet26.regions = {
 }
 
 
-def _halved_and_widened(x, channels, name):
+def halved_and_widened(x, channels, name):
     """The shortcut without parameters: average pool, zeros as new channels."""
     x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)
     extra = channels - x.shape[-1]

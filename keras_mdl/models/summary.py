@@ -5,9 +5,6 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_mdl.layers import SoftmaxDomainGate
-from keras_mdl.layers.mixed_depthwise import MixedDepthwiseConv2D
-
 
 @dataclass(frozen=True)
 class Row:
@@ -99,40 +96,11 @@ def summarize(model):
                 statistics=sum(
                     n for p, n in sizes.items() if p not in parameters
                 ),
-                macs=count_macs(model[domain]) if domain else 0,
+                macs=model._mdl.macs[domain] if domain else 0,
                 bytes=sum(n * _bytes(own[p].dtype) for p, n in sizes.items()),
             )
         )
     return tuple(rows)
-
-
-def count_macs(model):
-    """Multiply-accumulates of one image through a functional model.
-
-    Convolutions (dense, depthwise, grouped), dense layers and gates count;
-    normalisation, activations and pooling do not, as is usual.
-
-    Returns:
-        An integer, or `None` if the image size is not fixed.
-    """
-    total = 0
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Dense):
-            total += math.prod(layer.kernel.shape)
-        elif isinstance(layer, SoftmaxDomainGate):
-            total += math.prod(layer.hidden_kernel.shape)
-            total += math.prod(layer.kernel.shape)
-        elif isinstance(
-            layer, (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
-        ):
-            height, width = layer.output.shape[1:3]
-            if height is None or width is None:
-                return None
-            total += height * width * math.prod(layer.kernel.shape)
-        if isinstance(layer, MixedDepthwiseConv2D):
-            # Kernels are mixed once an image, then run as one.
-            total += len(layer.domains) * math.prod(layer.kernel.shape)
-    return total
 
 
 def _bytes(dtype):

@@ -17,6 +17,7 @@ class DomainVerbs:
         init_from=None,
         dropout=0.0,
         depthwise=None,
+        adapter=None,
     ):
         """A wider model: the same trunk and domains, and one more.
 
@@ -33,13 +34,17 @@ class DomainVerbs:
                 over-parameterised while they train (see `folded`). Default:
                 the kind of the slot it starts from. Any slot can start any
                 other: the new one computes the same at first.
+            adapter: How the domain changes the trunk's kernels for itself, a
+                kind of `keras_mdl.layers.adapters`, for example `"serial"`,
+                `"piggyback"`. Default: not at all.
 
         Returns:
             A new `MultiDomainModel`.
 
         Raises:
-            ValueError: If the name is taken or invalid, or `init_from` or
-                `depthwise` unknown.
+            ValueError: If the name is taken or invalid, `init_from`,
+                `depthwise` or `adapter` unknown, or `init_from` has gates or
+                adapters.
         """
         return widening.widen(
             self,
@@ -48,6 +53,7 @@ class DomainVerbs:
             init_from or next(iter(self._mdl.domains)),
             dropout,
             depthwise,
+            adapter=adapter,
         )
 
     def without_domain(self, name):
@@ -73,23 +79,34 @@ class DomainVerbs:
         return widening.narrow(self, {name})
 
     def folded(self, domains=None):
-        """The same model with over-parameterised slots folded (DO-Conv).
+        """The same model with slots folded into ordinary kernels.
 
-        The factor of each depthwise kernel is multiplied into it; outputs are
-        equal up to float rounding. Trunk and other domains are bit-identical.
+        The factor of an over-parameterised kernel (DO-Conv) and a mask over
+        depthwise kernels are multiplied in: an ordinary slot. What an adapter
+        makes of the trunk's kernels becomes kernels of the domain's own (and
+        a bias): no further cost in time, but nothing shared there any more.
+        Outputs are equal up to float rounding; trunk and other domains are
+        bit-identical.
 
         Args:
-            domains: Names; default all that have `depthwise="do"`.
+            domains: Names; default all that are not ordinary.
 
         Returns:
-            A new `MultiDomainModel`, with ordinary slots for `domains`.
+            A new `MultiDomainModel`.
 
         Raises:
-            ValueError: If a domain is unknown.
+            ValueError: If a domain is unknown, or has adapters that no
+                ordinary kernel stands for (parallel ones beside separable
+                convolutions).
         """
-        depthwise = self._mdl.depthwise
+        mdl = self._mdl
         if domains is None:
-            domains = [n for n, kind in depthwise.items() if kind != "plain"]
+            domains = [
+                n
+                for n in mdl.domains
+                if mdl.depthwise[n] != "plain"
+                or mdl.adapters.get(n, "folded") not in widening.ORDINARY
+            ]
         return widening.fold_slots(self, [self._require(n) for n in domains])
 
     def with_gate(self, domain, layers="all", sources=None, own_weight=None):

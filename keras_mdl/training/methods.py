@@ -14,12 +14,14 @@ class Method:
         alone: Whether the domain takes a whole copy of the network for itself
             (then its trunk is its own and may train).
         note: What it is, and where it comes from.
+        adapter: Kind of `keras_mdl.layers.adapters` of the new domain.
     """
 
     name: str
     phase: str
     alone: bool
     note: str
+    adapter: str | None = None
 
     def start(self, model, domain, dropout=0.0, init_from=None, depthwise=None):
         """A model with the new domain in it, ready to train.
@@ -36,7 +38,11 @@ class Method:
             `domain` in the phase of this method.
         """
         model = model.with_domain(
-            domain, init_from=init_from, dropout=dropout, depthwise=depthwise
+            domain,
+            init_from=init_from,
+            dropout=dropout,
+            depthwise=depthwise,
+            adapter=self.adapter,
         )
         if self.alone:
             model = model.only_domain(domain.name)
@@ -58,6 +64,58 @@ METHODS = MappingProxyType(
                 "A linear classifier on the base's frozen features, its "
                 "BatchNorm statistics included. The paper's recipe for this "
                 "baseline is not published.",
+            ),
+            Method(
+                "classifier_and_norm", "head_and_norm", False,
+                "The same with the domain's own BatchNorms, adapted.",
+            ),
+            Method(
+                "depthwise_sharing", "pointwise", False,
+                "The other way round: depthwise kernels shared and frozen, "
+                "pointwise kernels, BatchNorms and head of its own (Guo et "
+                "al., AAAI 2019).",
+                adapter="own",
+            ),
+            Method(
+                "serial_adapter", "adapter_and_norm", False,
+                "Residual adapters behind each frozen convolution (Rebuffi et "
+                "al., NIPS 2017), own BatchNorms and head.",
+                adapter="serial",
+            ),
+            Method(
+                "parallel_adapter", "adapter_and_norm", False,
+                "Residual adapters beside each frozen convolution (Rebuffi et "
+                "al., CVPR 2018), own BatchNorms and head.",
+                adapter="parallel",
+            ),
+            Method(
+                "dan_linear", "adapter", False,
+                "Linear combinations of the frozen filters, and a bias "
+                "(Rosenfeld and Tsotsos, DAN); BatchNorms as the base has "
+                "them, as in its decathlon runs.",
+                adapter="dan_linear",
+            ),
+            Method(
+                "dan_diagonal", "adapter", False,
+                "DAN with a factor for each filter.",
+                adapter="dan_diagonal",
+            ),
+            Method(
+                "dan_low_rank", "adapter", False,
+                "DAN with combinations of rank filters / 4.",
+                adapter="dan_low_rank",
+            ),
+            Method(
+                "piggyback", "adapter", False,
+                "Binary masks over the frozen kernels (Mallya et al., ECCV "
+                "2018); BatchNorms as the base has them, the released "
+                "default. The decathlon settings are not published.",
+                adapter="piggyback",
+            ),
+            Method(
+                "piggyback_ternary", "adapter", False,
+                "Piggyback with masks of -1, 0 and 1.",
+                adapter="piggyback_ternary",
             ),
             Method(
                 "individual", "base", True,

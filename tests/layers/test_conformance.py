@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import keras_mdl.layers as mdl_layers
+from keras_mdl.layers.adapters import ADAPTERS
 
 DOMAINS = ["a", "b"]
 
@@ -90,6 +91,25 @@ CASES = [
         mdl_layers.SharedPointwiseDepthwiseConv,
         {"filters": 5, "domains": DOMAINS, "gates": {"a": ["b"]}},
         label="gated",
+    ),
+    *(
+        Case(
+            layer,
+            {"filters": 5, "domains": DOMAINS, "adapters": {"a": kind}},
+            label=f"with_{kind}",
+        )
+        for layer in (
+            mdl_layers.SharedPointwiseDepthwiseConv,
+            mdl_layers.SharedConv2D,
+        )
+        for kind in ADAPTERS
+        if kind not in ("own", "folded")
+    ),
+    Case(mdl_layers.SharedConv2D, {"filters": 5, "domains": DOMAINS}),
+    Case(
+        mdl_layers.SharedConv2D,
+        {"filters": 5, "domains": DOMAINS, "strides": 2, "kernel_size": 5},
+        label="strided",
     ),
     Case(
         mdl_layers.SoftmaxDomainGate,

@@ -1,0 +1,81 @@
+"""`build_dense_resnet26`: the network of the residual-adapter papers."""
+
+import keras
+
+from keras_mdl.layers import DomainBatchNormalization, SharedConv2D
+from keras_mdl.models.multi_domain import MultiDomainModel
+from keras_mdl.models.resnet26 import SIZE_MULTIPLE, halved_and_widened
+
+
+def build_dense_resnet26(
+    domains=None,
+    input_shape=(72, 72, 3),
+    width=1.0,
+    dropout=0.0,
+    input_dtype="float32",
+    include_top=True,
+    **kwargs,
+):
+    """The ResNet-26 of dense 3x3 convolutions, with a shared trunk.
+
+    Stem of 32 channels without ReLU; 3 macro blocks of 4 residual blocks with
+    64, 128 and 256 channels, the first block of each with stride 2;
+    BatchNorm, ReLU, global average pooling, linear classifier. All 25
+    convolutions are the trunk; BatchNorms, classifier and adapters (see
+    `MultiDomainModel.with_domain`) belong to one domain each.
+
+    Args:
+        domains, input_shape, width, dropout, input_dtype, include_top: As
+            `build_resnet26`.
+        **kwargs: `name` and `dtype`, as for any Keras model.
+
+    Returns:
+        A `MultiDomainModel`. With no arguments it has 5,814,688 trainable
+        numbers without the head and 6,071,688 with it.
+
+    Raises:
+        ValueError: As `build_resnet26`.
+
+    Reference: Rebuffi, Bilen, Vedaldi, NIPS 2017 and CVPR 2018, and their
+    released code.
+    """
+    if not width > 0:
+        raise ValueError(f"`width` must be positive. Received: width={width}")
+    return MultiDomainModel(
+        domains={"imagenet12": 1000} if domains is None else domains,
+        backbone=dense_resnet26,
+        backbone_config={"width": width},
+        input_shape=input_shape,
+        input_dtype=input_dtype,
+        dropout=dropout,
+        include_top=include_top,
+        size_multiple=SIZE_MULTIPLE,
+        **{"name": "dense_resnet26", **kwargs},
+    )
+
+
+@keras.saving.register_keras_serializable("keras_mdl")
+def dense_resnet26(x, slot, width=1.0):
+    """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
+
+    def unit(x, name, n, strides=1):
+        n = max(1, round(n * width))
+        x = slot(SharedConv2D, name, filters=n, strides=strides)(x)
+        return slot(DomainBatchNormalization, f"{name}_norm")(x)
+
+    def relu(x, name):
+        return keras.layers.ReLU(name=name)(x)
+
+    x = unit(x, "stem", 32)
+    for stage, n in enumerate((64, 128, 256), start=1):
+        for block in range(1, 5):
+            name = f"stage{stage}_block{block}"
+            first = block == 1
+            y = unit(x, f"{name}_conv1", n, 2 if first else 1)
+            y = unit(relu(y, f"{name}_relu1"), f"{name}_conv2", n)
+            if first:
+                x = halved_and_widened(x, y.shape[-1], name)
+            x = keras.layers.Add(name=f"{name}_add")([x, y])
+            x = relu(x, f"{name}_relu2")
+    x = slot(DomainBatchNormalization, "end_norm")(x)
+    return relu(x, "end_relu")
