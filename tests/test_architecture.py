@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "models": {"models", "layers"} | BELOW,
     "training": {"training", "models", "layers"} | BELOW,
     "data": {"data"} | BELOW,
-    "score": {"score", "domains"},
+    "score": {"score", "data"} | BELOW,
     "report": ALL,
     "runs": ALL,
     "cli": ALL | {"cli"},

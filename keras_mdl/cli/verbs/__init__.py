@@ -8,7 +8,9 @@ from keras_mdl.cli.verbs import (
     predict,
     remove_domain,
     save_domain,
+    score,
     share,
+    submit,
     summary,
     train,
 )
@@ -20,6 +22,8 @@ VERBS = {
     "share": share,
     "evaluate": evaluate,
     "predict": predict,
+    "submit": submit,
+    "score": score,
     "summary": summary,
     "remove-domain": remove_domain,
     "save-domain": save_domain,

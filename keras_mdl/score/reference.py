@@ -1,0 +1,86 @@
+"""The ten domains of the decathlon and the accuracies that earn 250 points.
+
+The reference is a network fine-tuned fully and separately for each domain:
+Rebuffi, Bilen, Vedaldi, "Learning multiple visual domains with residual
+adapters", NIPS 2017. A domain earns points below an error of
+`E_max = 2 (1 - reference)`, so that the reference earns 250 of 1000.
+"""
+
+from types import MappingProxyType
+
+from keras_mdl.domains import require_domain
+
+# Key in the challenge, name in the papers' tables, reference accuracy in %.
+# In the order of the challenge: alphabetical, which its ids depend on.
+_TABLE = (
+    ("aircraft", "Airc", 60.34),
+    ("cifar100", "C100", 82.12),
+    ("daimlerpedcls", "DPed", 92.82),
+    ("dtd", "DTD", 55.53),
+    ("gtsrb", "GTSR", 97.53),
+    ("imagenet12", "ImNet", 59.87),
+    ("omniglot", "OGlt", 87.69),
+    ("svhn", "SVHN", 96.55),
+    ("ucf101", "UCF", 51.20),
+    ("vgg-flowers", "Flwr", 81.41),
+)
+
+KEYS = tuple(key for key, _, _ in _TABLE)
+#: Reference accuracies by key, fractions in [0, 1].
+REFERENCE = MappingProxyType({key: value / 100 for key, _, value in _TABLE})
+#: Errors (fractions) from which on a domain earns nothing, by key.
+E_MAX = MappingProxyType({key: 2 * (1 - r) for key, r in REFERENCE.items()})
+
+_KNOWN = {
+    name.lower(): key for key, short, _ in _TABLE for name in (key, short)
+}
+
+
+def key_of(name):
+    """The challenge's key of a domain, from its key or its short name.
+
+    Args:
+        name: `"vgg-flowers"` or, as in the papers' tables, `"Flwr"`; case
+            does not matter.
+
+    Raises:
+        ValueError: If `name` is no domain of the decathlon.
+
+    Example:
+
+    >>> key_of("OGlt")
+    'omniglot'
+    """
+    known = [n for key, short, _ in _TABLE for n in (key, short)]
+    if not isinstance(name, str) or name.lower() not in _KNOWN:
+        require_domain(name, known)
+    return _KNOWN[name.lower()]
+
+
+def recognised(names):
+    """Those of `names` that call a domain of the decathlon."""
+    return [n for n in names if n.lower() in _KNOWN]
+
+
+def by_key(values):
+    """The same mapping with challenge keys, in the challenge's order.
+
+    Raises:
+        ValueError: For an unknown domain, or one that is there twice under
+            two names.
+    """
+    found = {}
+    for name, value in dict(values).items():
+        key = key_of(name)
+        if key in found:
+            raise ValueError(
+                f"Domain {key!r} must be given once. Received: "
+                f"{[n for n in values if key_of(n) == key]}"
+            )
+        found[key] = value
+    return {key: found[key] for key in KEYS if key in found}
+
+
+def missing_domains(found):
+    """The keys of the decathlon that are not in `found`."""
+    return [key for key in KEYS if key not in found]
