@@ -13,7 +13,8 @@ and forward + backward (to the image and the gate's weights):
 
 Forms take turns in one process; `ratio_to_sum` is the median over rounds of
 each form's time by that of `sum` in the same round. Memory is the growth of
-the peak resident set of a process of its own that runs the one form. What
+the peak resident set of a process of its own that runs the one form (of `sum`
+and the chosen form, forward + backward; Linux). What
 `keras_mdl` chooses is in `chosen`. Rows go to `results/gate_mixing.csv`.
 """
 
@@ -21,7 +22,7 @@ import argparse
 import csv
 import json
 import pathlib
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -95,7 +96,9 @@ def tensors(layer, batch, domains):
 
 
 def peak_mib():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not `getrusage`: its peak is inherited from the parent process.
+    status = pathlib.Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+)", status).group(1)) / 1024
 
 
 def measure_memory(layer, batch, domains, form, backward):
@@ -172,8 +175,10 @@ def compare(args, chosen, layer, batch, domains, backward):
             "ratio_to_sum": round(statistics.median(ratios), 3),
             "ratio_min": round(min(ratios), 3),
             "ratio_max": round(max(ratios), 3),
-            "memory_mib": round(
-                memory_of(layer, batch, domains, name, backward), 1
+            "memory_mib": (
+                round(memory_of(layer, batch, domains, name, backward), 1)
+                if backward and name in ("sum", chosen)
+                else ""
             ),
             "rounds": args.rounds,
             **environment(),

@@ -41,11 +41,11 @@ class DemoSettings:
     network: str = "resnet26"
     width: float = 0.25
     size: int = 32
-    base_epochs: int = 6
+    base_epochs: int = 5
     domain_epochs: int = 4
     soft_target: str = "photos"
     soft_layers: str = "late"
-    soft_epochs: int = 3
+    soft_epochs: int = 2
     batch_size: int = 32
     learning_rate: float = 3e-3
     head_learning_rate: float = 1e-2
