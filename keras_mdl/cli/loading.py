@@ -1,5 +1,7 @@
 """What the commands read: data, models, recipes, image files."""
 
+import sys
+
 from keras_mdl.cli.errors import InputError, bad_input
 
 _DATA_FLAGS = (
@@ -46,6 +48,15 @@ def open_data(args, spec, size, name=None):
             raise InputError(
                 f"{flag} does not apply to --data {spec} (see --help)"
             ) from error
+        if data.skipped:
+            # Said on stderr, so that no file is missing unnoticed.
+            print(
+                f"warning: {len(data.skipped)} unreadable images left out: "
+                f"{', '.join(data.skipped[:5])}"
+                f"{', ...' if len(data.skipped) > 5 else ''}",
+                file=sys.stderr,
+                flush=True,
+            )
         return data.renamed(name) if name else data
 
 
@@ -136,15 +147,23 @@ def dropout_of(args, recipe, domain):
     return recipe.dropout(domain) if args.dropout is None else args.dropout
 
 
-def tensorboard(args, view):
-    """The callbacks that `--tensorboard` asks for."""
+def tensorboard(args, domain):
+    """The callbacks that `--tensorboard` asks for.
+
+    Raises:
+        InputError: If there is a file where the logs should go.
+    """
     if args.tensorboard is None:
         return []
+    if args.tensorboard.is_file():
+        raise InputError(
+            f"--tensorboard needs a folder, received a file: {args.tensorboard}"
+        )
     import keras
 
     return [
         keras.callbacks.TensorBoard(
-            args.tensorboard / view.domain, write_graph=False
+            args.tensorboard / domain, write_graph=False
         )
     ]
 

@@ -76,7 +76,7 @@ def add_depthwise(parser):
         "--depthwise",
         choices=("plain", "do"),
         help="do: over-parameterise the depthwise filters while they train "
-        "(DO-Conv); save-domain and export fold them (default: plain, or as "
+        "(DO-Conv); save-domain folds them (default: plain, or as "
         "the domain that the slot starts from)",
     )
 
@@ -124,7 +124,7 @@ def add_data(parser, several=False):
     )
 
 
-def add_training(parser, recipe):
+def add_training(parser, recipe, dropout=True):
     """Flags of a training; what is not given comes from the recipe."""
     group = parser.add_argument_group("training")
     group.add_argument(
@@ -145,9 +145,13 @@ def add_training(parser, recipe):
     group.add_argument("--batch-size", type=positive_int, metavar="N")
     group.add_argument("--learning-rate", type=positive_float, metavar="R")
     group.add_argument("--weight-decay", type=non_negative, metavar="D")
-    group.add_argument(
-        "--dropout", type=fraction, metavar="P", help="before the classifier"
-    )
+    if dropout:
+        group.add_argument(
+            "--dropout",
+            type=fraction,
+            metavar="P",
+            help="before the classifier",
+        )
     group.add_argument(
         "--seed",
         type=seed,

@@ -38,12 +38,13 @@ def folder_index(root):
 
     Raises:
         ValueError: For fewer than two classes, classes without images, or
-            classes that `train` does not know.
+            classes that `train` does not know; for folders that are neither
+            a split nor a class, or two of the same split.
     """
     folders = _folders(root)
     names = {f.name.lower() for f in folders}
-    if names & {"train", "training"} and names <= set(_SPLIT_NAMES):
-        split_folders = {_SPLIT_NAMES[f.name.lower()]: f for f in folders}
+    if names & {"train", "training"}:
+        split_folders = _split_folders(root, folders)
     else:
         split_folders = {"train": root}
     classes = [f.name for f in _folders(split_folders["train"])]
@@ -78,6 +79,25 @@ def folder_index(root):
         )
     require_images(result, classes, root)
     return result, classes
+
+
+def _split_folders(root, folders):
+    found = {}
+    for folder in folders:
+        split = _SPLIT_NAMES.get(folder.name.lower())
+        if split is None:
+            raise ValueError(
+                f"Beside a folder for training there may be "
+                f"{', '.join(_SPLIT_NAMES)}, and no class folders. Received "
+                f"in {str(root)!r}: {_listed(f.name for f in folders)}"
+            )
+        if split in found:
+            raise ValueError(
+                f"Two folders for the split {split!r} in {str(root)!r}: "
+                f"{found[split].name} and {folder.name}"
+            )
+        found[split] = folder
+    return found
 
 
 def require_images(splits, classes, root):

@@ -35,6 +35,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             and self.center
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
+            # The kernel computes in float32, with float32 parameters.
+            and self.variable_dtype == "float32"
+            and self.compute_dtype != "float64"
             and keras.backend.backend() == "tensorflow"
         )
         if not fused:

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_mdl.domains import require_domain
 from keras_mdl.models import widening
+from keras_mdl.models.phased import PhasedModel
 
 
 def gateable_layers(model):
@@ -22,24 +23,25 @@ def choose_layers(model, layers):
     Args:
         model: A `MultiDomainModel`.
         layers: `"all"`; `"early"`, `"middle"` or `"late"`, where the backbone
-            says what that is (`backbone.regions`); or a list of names and
-            patterns such as `"stage3_*"`.
+            says what that is (`backbone.regions`); a name or a pattern such
+            as `"stage3_*"`; or a list of any of these.
 
     Raises:
         ValueError: If one of them matches no layer.
     """
     known = gateable_layers(model)
     regions = getattr(model._mdl.backbone, "regions", {})
-    if isinstance(layers, str):
-        layers = ["*"] if layers == "all" else regions.get(layers, [layers])
+    asked = [layers] if isinstance(layers, str) else list(layers)
+    if not asked:
+        raise ValueError("`layers` must name at least one. Received: []")
+    meaning = {"all": ["*"], **regions}
     chosen = set()
-    for pattern in layers:
+    for pattern in (p for name in asked for p in meaning.get(name, [name])):
         found = fnmatch.filter(known, pattern)
         if not found:
             raise ValueError(
                 f"No layer with depthwise slots matches {pattern!r}. Known: "
-                f"'all', {', '.join(map(repr, regions))}"
-                f"{', ' * bool(regions)}or a list of names: "
+                f"{', '.join(map(repr, meaning))}, or names and patterns of: "
                 f"{', '.join(known)}"
             )
         chosen.update(found)
@@ -62,6 +64,7 @@ def add_gate(model, domain, layers, sources, own_weight):
         )
     if sources is None:
         sources = [d for d in mdl.domains if d != domain]
+    sources = [sources] if isinstance(sources, str) else list(sources)
     for source in sources:
         require_domain(source, mdl.domains)
     if not sources:
@@ -173,12 +176,18 @@ def gate_weights(model, domain, images, batch_size=64):
         ValueError: If the domain has no gate.
     """
     gates = require_gate(model, domain)
+    if isinstance(images, (list, tuple)) or 0 in getattr(images, "shape", ()):
+        raise ValueError(
+            "`images` must be an array (n, height, width, 3) with n > 0, or "
+            f"batches. Received: {type(images).__name__} of "
+            f"{len(images)} images"
+        )
     view = model.for_domain(domain, phase="frozen")
     outputs = {name: view.endpoints[f"{name}/gate"] for name in gates}
     options = {"batch_size": batch_size} if hasattr(images, "shape") else {}
-    return keras.Model(view.input, outputs).predict(
-        images, verbose=0, **options
-    )
+    # A model that keeps its variables whatever happens while it predicts.
+    model = PhasedModel(view.input, outputs)
+    return model.predict(images, verbose=0, **options)
 
 
 def gate_statistics(model, domain, images, batch_size=64):

@@ -18,9 +18,10 @@ from keras_mdl.models.building import (
 )
 from keras_mdl.models.fingerprint import fingerprint
 from keras_mdl.models.freezing import get_plan
+from keras_mdl.models.phased import save_atomically
 from keras_mdl.models.summary import DomainSummary, summarize
 from keras_mdl.models.verbs import DomainVerbs
-from keras_mdl.models.views import DomainModel, JointModel, save_atomically
+from keras_mdl.models.views import DomainModel, JointModel
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
@@ -281,6 +282,8 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         Raises:
             ValueError: For an unknown or repeated domain, or an unknown phase.
         """
+        if isinstance(domains, str):
+            domains = [domains]
         names = [self._require(n) for n in (domains or self._mdl.domains)]
         if len(set(names)) < len(names):
             raise ValueError(
@@ -288,8 +291,11 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             )
         plan = get_plan(phase or self.default_phase)
         # In one graph the inputs and the nested networks need unique names.
+        suffix = "_network"
+        while any(n + suffix in names for n in names):
+            suffix += "_"
         parts = {
-            n: self._view(n, self._graph(n), plan, f"{n}_network", nested=True)
+            n: self._view(n, self._graph(n), plan, n + suffix, nested=True)
             for n in names
         }
         inputs = {

@@ -97,13 +97,16 @@ def summarize(model):
                     n for p, n in sizes.items() if p not in parameters
                 ),
                 macs=model._mdl.macs[domain] if domain else 0,
-                bytes=sum(n * _bytes(own[p].dtype) for p, n in sizes.items()),
+                bytes=sum(
+                    n * number_bytes(own[p].dtype) for p, n in sizes.items()
+                ),
             )
         )
     return tuple(rows)
 
 
-def _bytes(dtype):
+def number_bytes(dtype):
+    """Bytes of one number of a floating-point type."""
     return {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}[
         keras.backend.standardize_dtype(dtype)
     ]

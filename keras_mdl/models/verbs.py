@@ -100,6 +100,8 @@ class DomainVerbs:
                 convolutions).
         """
         mdl = self._mdl
+        if isinstance(domains, str):
+            domains = [domains]
         if domains is None:
             domains = [
                 n

@@ -34,6 +34,11 @@ def widen(
                 f"`classes` is needed to add the domain {domain!r}"
             )
         domain = Domain(domain, classes)
+    elif classes is not None:
+        raise ValueError(
+            "A Domain has its classes: `classes` belongs to a name. "
+            f"Received: domain={domain!r}, classes={classes!r}"
+        )
     mdl, name = model._mdl, domain.name
     if init_from is not None:
         model._require(init_from)

@@ -30,16 +30,23 @@ def train(
         The `keras.callbacks.History`.
 
     Raises:
-        TypeError: If `recipe` is not a `Recipe`.
+        TypeError: If `recipe` is not a `Recipe`, or `view` is of several
+            domains.
     """
     if not isinstance(recipe, Recipe):
         raise TypeError(
             "`recipe` must be a Recipe (see `get_recipe`). "
             f"Received: {recipe!r}"
         )
+    if len(view.domains) > 1:
+        raise TypeError(
+            "`view` must be of one domain: a recipe has settings by domain. "
+            "Compile and fit a joint view yourself. "
+            f"Received: a view of {', '.join(view.domains)}"
+        )
     view.train_only(recipe.phase)
     view.compile(
-        recipe.optimizer(view.domain, len(training)),
+        recipe.optimizer(view.domains[0], len(training)),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
         **compile_options,

@@ -206,3 +206,23 @@ def test_folders_above_the_limit_are_decoded_as_needed(root):
     ):
         np.testing.assert_array_equal(a[0], b[0])
         np.testing.assert_array_equal(a[1], b[1])
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        (["train", "test", "meta"], "no class folders"),
+        (["train", "val", "valid"], "Two folders for the split 'validation'"),
+        (["train", "Training"], "Two folders for the split 'train'"),
+    ],
+    ids=["other", "twice", "train_twice"],
+)
+def test_folders_of_splits_are_not_taken_for_classes(
+    tmp_path, folders, message
+):
+    for folder in folders:
+        for name in ("cat", "dog"):
+            (tmp_path / folder / name).mkdir(parents=True)
+            picture().save(tmp_path / folder / name / "0.png")
+    with pytest.raises(ValueError, match=message):
+        DomainData.from_folder(tmp_path)

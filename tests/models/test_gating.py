@@ -93,6 +93,9 @@ def test_the_paper_network_has_the_published_count_of_gates():
         (["*2"], ["conv2"]),
         ("conv1", ["conv1"]),
         ("late", ["conv2"]),
+        (["late", "conv1"], ["conv1", "conv2"]),
+        (["early", "late"], ["conv1", "conv2"]),
+        (["all"], ["conv1", "conv2"]),
     ],
     ids=str,
 )
@@ -348,3 +351,16 @@ def test_the_gates_of_a_view_are_endpoints(gated):
         "conv1": (5, 3),
         "conv2": (5, 3),
     }
+
+
+@pytest.mark.parametrize("wrong", [images()[:0], list(images(2))], ids=len)
+def test_images_that_are_none_are_refused(gated, wrong):
+    before = gated.fingerprint()
+    with pytest.raises(ValueError, match="n > 0"):
+        gated.collapsed("b", wrong)
+    assert gated.fingerprint() == before
+
+
+def test_no_layers_is_an_error(model):
+    with pytest.raises(ValueError, match="at least one"):
+        model.with_gate("b", layers=[])

@@ -300,3 +300,114 @@ def test_endpoints_belong_to_the_view_of_any_domain_and_phase(model):
             np.testing.assert_array_equal(
                 found["head"], view.predict(x, verbose=0)
             )
+
+
+# === What goes wrong leaves the model whole ===
+
+FAULTS = {
+    "channels": lambda v: v.predict(images()[..., :2], verbose=0),
+    "empty": lambda v: v.predict(images()[:0], verbose=0),
+    "loader": lambda v: v.predict(_Broken(), verbose=0),
+    "evaluate": lambda v: v.evaluate(_Broken(), verbose=0),
+    "fit": lambda v: v.fit(_Broken(), verbose=0),
+}
+
+
+class _Broken(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        raise OSError("a file is gone")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failed_run_of_one_view_loses_nothing(fault):
+    """On JAX the trunk, and with it every domain, would be gone."""
+    model = randomize(tiny_model())
+    view = compiled(model["b"])
+    fit(view)
+    before = model.fingerprint()
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        FAULTS[fault](view)
+    assert model.fingerprint() == before
+    assert model["a"].predict(images(), verbose=0).shape == (8, 3)
+    fit(view)
+    assert model.fingerprint()["trunk"] == before["trunk"]
+
+
+def test_a_model_over_endpoints_never_trains_the_trunk():
+    model = randomize(tiny_model())
+    view = model.for_domain("b", phase="frozen")
+    model.for_domain("a", phase="base")  # made, and flags with it
+    x = keras.layers.GlobalAveragePooling2D()(view.endpoints["norm2"])
+    outer = keras.Model(view.inputs, keras.layers.Dense(2)(x))
+    before = model.fingerprint()
+    outer.compile(
+        keras.optimizers.SGD(0.05),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    )
+    outer.fit(images(), labels("b"), verbose=0)
+    assert model.fingerprint() == before
+
+
+def test_setting_trainable_is_a_phase():
+    view = tiny_model()["b"]
+    view.trainable = True  # as it is
+    view.trainable = False
+    assert view.phase == "frozen"
+    assert not view.trainable_variables
+    assert not view.trainable
+    with pytest.raises(ValueError, match="train_only"):
+        view.trainable = True
+
+
+def test_a_plan_that_a_file_cannot_keep_is_refused(tmp_path):
+    plan = keras_mdl.FreezePlan(
+        "biases", [("domains/{domain}/*/bias", True), ("*", False)]
+    )
+    model = tiny_model()
+    view = model.for_domain("a", phase=plan)
+    path = tmp_path / "view.keras"
+    with pytest.raises(ValueError, match="part of the variables"):
+        view.save(path)
+    assert not path.exists()
+    model.save(path)
+
+
+def test_metrics_get_logits_as_losses_do():
+    view = tiny_model()["a"]
+    y = labels("a")
+    for metric in (
+        "sparse_categorical_crossentropy",
+        "SparseCategoricalCrossentropy",
+    ):
+        view.compile("sgd", LOSS, metrics=[metric])
+        loss, found = view.evaluate(images(), y, verbose=0)
+        assert found == pytest.approx(loss, rel=1e-4)
+    with pytest.raises(ValueError, match="from_logits=True"):
+        view.compile(
+            "sgd",
+            LOSS,
+            metrics=[keras.metrics.SparseCategoricalCrossentropy()],
+        )
+
+
+def test_a_joint_view_takes_a_name_and_names_all_its_losses():
+    model = tiny_model({"a": 3, "a_network": 2})
+    joint = model.joint()
+    assert model.joint("a").domains == ("a",)
+    with pytest.raises(ValueError, match="every domain"):
+        joint.compile("sgd", {"a": LOSS})
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_pure_dtypes_train(dtype):
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless it is switched on")
+    model = tiny_model(dtype=dtype)
+    before = model.fingerprint()
+    fit(compiled(model["a"]))
+    after = model.fingerprint()
+    assert [k for k in before if before[k] != after[k]] == ["domains/a"]

@@ -68,6 +68,7 @@ def run(args, console, parser):
     data = loading.open_data(args, args.data, size, args.name)
     loading.require_training_split(data)
     name = data.domain.name
+    callbacks = loading.tensorboard(args, name)
     if name in model:
         raise InputError(
             f"The model has a domain {name!r} already: give the new one "
@@ -91,7 +92,7 @@ def run(args, console, parser):
         data,
         size,
         args.seed,
-        loading.tensorboard(args, view),
+        callbacks,
         console.verbose,
     )
     isolation.record(

@@ -67,7 +67,7 @@ def add_arguments(parser):
     )
     options.add_output(parser, "the model with the gated domain", ".keras")
     options.add_size(parser)
-    options.add_training(parser, "quick-gate")
+    options.add_training(parser, "quick-gate", dropout=False)
 
 
 def run(args, console, parser):
@@ -116,7 +116,8 @@ def run(args, console, parser):
         args.sources,
         args.own_weight,
         args.seed,
-        verbose=console.verbose,
+        loading.tensorboard(args, args.target),
+        console.verbose,
     )
     console.say(f"\n{found}")
     collapse = args.collapse and found.variation <= args.max_variation

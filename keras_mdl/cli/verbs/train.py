@@ -69,6 +69,7 @@ def run(args, console, parser):
     data = loading.open_data(args, args.data, args.size, args.domain)
     loading.require_training_split(data)
     name = data.domain.name
+    callbacks = loading.tensorboard(args, name)
     with bad_input():
         model = build_network(
             args.network,
@@ -86,7 +87,7 @@ def run(args, console, parser):
         data,
         args.size,
         args.seed,
-        loading.tensorboard(args, view),
+        callbacks,
         console.verbose,
     )
     isolation = IsolationTable()

@@ -1,0 +1,352 @@
+"""`PhasedModel`: a model that trains what its plan says."""
+
+import contextlib
+import os
+import types
+
+import keras
+
+from keras_mdl.files import atomic_path
+from keras_mdl.models.freezing import PHASES, format_plan, get_plan
+from keras_mdl.models.logits import expects_logits, metric_of_logits
+
+
+class PhasedModel(keras.Model):
+    """A `keras.Model` whose trainable set is derived from a `FreezePlan`.
+
+    Keras keeps trainability in flags on layers. Layers here are shared
+    between views, so flags alone would let one view's training change what
+    another view trains. A view therefore derives its `trainable_variables`
+    from its own plan, and sets the layers' flags (which BatchNormalization
+    reads to choose its mode) anew at the start of each forward pass.
+
+    Everything else is `keras.Model`. A view loaded from a file by itself has
+    no plan and behaves as any Keras model.
+    """
+
+    def attach(
+        self,
+        owner,
+        parts,
+        parameters,
+        domains,
+        phase,
+        input_multiple=1,
+        children=(),
+        nested=False,
+        endpoints=None,
+    ):
+        """Binds the view to the model it is a view of. Internal.
+
+        Args:
+            owner: The `MultiDomainModel`.
+            parts: `{path prefix: layer}`, the layers that hold variables.
+            parameters: `{path: variable}` of what can train (no statistics).
+            domains: Names of the domains that the view trains.
+            phase: Name of a phase, or a `FreezePlan`.
+            input_multiple: Image sides must be divisible by this.
+            children: Views nested in this one; they follow its plan.
+            nested: Whether this is such a child. The plan of the whole then
+                may leave nothing to train in it.
+            endpoints: `{layer name: symbolic output}` of the view's graph.
+        """
+        # A namespace, because Keras tracks the content of dicts and lists.
+        self._view = types.SimpleNamespace(
+            owner=owner,
+            parts=parts,
+            parameters=parameters,
+            domains=tuple(domains),
+            children=tuple(children),
+            input_multiple=input_multiple,
+            nested=nested,
+            endpoints=dict(endpoints or {}),
+            by_part={
+                prefix: {
+                    p: v
+                    for p, v in parameters.items()
+                    if p.startswith(prefix + "/")
+                }
+                for prefix in parts
+            },
+        )
+        self.train_only(phase)
+        return self
+
+    def _attached(self):
+        if not hasattr(self, "_view"):
+            raise AttributeError(
+                f"The network {self.name!r} was loaded by itself: it has no "
+                "trunk to share and so no phases. Load the MultiDomainModel "
+                "and ask it for a view (`for_domain`)"
+            )
+        return self._view
+
+    @property
+    def phase(self):
+        """Name of the phase the view is in."""
+        return self._attached().plan.phase
+
+    @property
+    def plan(self):
+        """The `FreezePlan` of that phase."""
+        return self._attached().plan
+
+    @property
+    def domains(self):
+        """Names of the domains that the view trains."""
+        return self._attached().domains
+
+    def train_only(self, phase):
+        """Puts the view into a phase: what trains from now on.
+
+        A compiled view has to be compiled again before it is fitted (its
+        optimizer belongs to the old set); `StagedFreezing` does this inside
+        one `fit`. Calling it twice changes nothing.
+
+        Args:
+            phase: `"base"`, `"domain"`, `"head"`, `"head_and_norm"`,
+                `"frozen"`, or a `FreezePlan`.
+
+        Returns:
+            The view.
+
+        Raises:
+            ValueError: For an unknown phase, or a plan that does not decide
+                about a variable.
+        """
+        plan, view = get_plan(phase), self._attached()
+        if plan == getattr(view, "plan", None):
+            return self
+        trained = {p for p in view.parameters if plan.trains(p, view.domains)}
+        if not (trained or view.nested or plan == PHASES["frozen"]):
+            raise ValueError(
+                f"Phase {plan.phase!r} trains no variable of this network "
+                f"(domains: {', '.join(view.domains)})"
+            )
+        view.plan = plan
+        view.trained = trained
+        view.trained_ids = {id(view.parameters[p]) for p in trained}
+        for child in view.children:
+            child.train_only(plan)
+        with self.flags():
+            flagged = {p for p, v in view.parameters.items() if v.trainable}
+        if flagged != trained:
+            raise RuntimeError(
+                f"Phase {plan.phase!r} and Keras disagree about what trains: "
+                f"{sorted(flagged ^ trained)}"
+            )
+        # The optimizer was built for the old set.
+        self.compiled = False
+        return self
+
+    @contextlib.contextmanager
+    def flags(self):
+        """Inside, the layers' `trainable` flags say what the plan says.
+
+        Outside nothing is flagged: layers are shared, and whatever else is
+        built on them (a model over `endpoints`) must not train the trunk.
+        """
+        view = self._view
+        self._flag(view.trained)
+        try:
+            yield
+        finally:
+            self._flag(())
+
+    def _flag(self, trained):
+        for prefix, layer in self._view.parts.items():
+            own = self._view.by_part[prefix]
+            layer.trainable = any(p in trained for p in own)
+            for path, variable in own.items():
+                variable.trainable = path in trained
+
+    @property
+    def trainable(self):
+        """Whether anything trains. Setting it to `False` freezes the view.
+
+        Flags of single layers are not looked at: what trains is the phase.
+
+        Raises:
+            ValueError: When set to `True` while frozen: say which phase.
+        """
+        if not hasattr(self, "_view"):
+            return super().trainable
+        return bool(self._view.trained)
+
+    @trainable.setter
+    def trainable(self, value):
+        if not hasattr(self, "_view"):
+            keras.Model.trainable.fset(self, value)
+        elif not value:
+            self.train_only("frozen")
+        elif not self._view.trained:
+            raise ValueError(
+                "A frozen view does not know what to train: say it with "
+                "`train_only`, for example `train_only('domain')`"
+            )
+
+    def plan_table(self):
+        """The current plan, applied to this view's variables, as text."""
+        view = self._attached()
+        return format_plan(view.plan, view.domains, view.parameters)
+
+    @property
+    def trainable_paths(self):
+        """Sorted paths of the variables that train in the current phase."""
+        return sorted(self._attached().trained)
+
+    # === What Keras asks ===
+
+    def _split(self, variables, trained):
+        ids = self._view.trained_ids
+        return [v for v in variables if (id(v) in ids) == trained]
+
+    @property
+    def trainable_variables(self):
+        if not hasattr(self, "_view"):
+            return super().trainable_variables
+        return self._split(self.variables, True)
+
+    @property
+    def non_trainable_variables(self):
+        if not hasattr(self, "_view"):
+            return super().non_trainable_variables
+        return self._split(self.variables, False)
+
+    @property
+    def trainable_weights(self):
+        if not hasattr(self, "_view"):
+            return super().trainable_weights
+        return self._split(self.weights, True)
+
+    @property
+    def non_trainable_weights(self):
+        if not hasattr(self, "_view"):
+            return super().non_trainable_weights
+        return self._split(self.weights, False)
+
+    def call(self, inputs, training=None, mask=None):
+        if hasattr(self, "_view"):
+            self._check_size(inputs)
+            with self.flags():
+                return super().call(inputs, training=training, mask=mask)
+        return super().call(inputs, training=training, mask=mask)
+
+    def _check_size(self, inputs):
+        multiple = self._view.input_multiple
+        for x in keras.tree.flatten(inputs):
+            for n in x.shape[1:3]:
+                if n is not None and n % multiple:
+                    raise ValueError(
+                        f"Image height and width must be divisible by "
+                        f"{multiple}: a strided convolution rounds up and the "
+                        "average-pool shortcut rounds down, so they would "
+                        f"disagree. Received: shape={tuple(x.shape)}"
+                    )
+
+    def compile(self, optimizer="rmsprop", loss=None, *args, **kwargs):
+        """As `keras.Model.compile`, with two defaults that suit the network.
+
+        - The outputs are logits, so losses and metrics given by name are
+          built with `from_logits=True`, and objects that expect probabilities
+          are refused.
+        - `jit_compile="auto"` leaves XLA off on TensorFlow without a GPU,
+          where XLA's depthwise convolution is many times slower.
+
+        Raises:
+            ValueError: For a cross-entropy object with `from_logits=False`.
+        """
+        loss = keras.tree.map_structure(expects_logits, loss)
+        for name in ("metrics", "weighted_metrics"):
+            if kwargs.get(name):
+                kwargs[name] = keras.tree.map_structure(
+                    metric_of_logits, kwargs[name]
+                )
+        if kwargs.get("jit_compile", "auto") == "auto" and _cpu_tensorflow():
+            kwargs["jit_compile"] = False
+        super().compile(optimizer, loss, *args, **kwargs)
+
+    # === Runs that fail ===
+
+    # On JAX Keras takes the variables' values away while it runs, and some
+    # errors (a wrong shape, Ctrl-C in `predict`) would leave them lost: with
+    # the trunk, for every domain in memory.
+
+    def _purge_model_variables(self, *args, **kwargs):
+        pass  # the buffers are donated anyway, where they are
+
+    def predict(self, *args, **kwargs):
+        """As `keras.Model.predict`."""
+        with self._synced():
+            return super().predict(*args, **kwargs)
+
+    def evaluate(self, *args, **kwargs):
+        """As `keras.Model.evaluate`."""
+        with self._synced():
+            return super().evaluate(*args, **kwargs)
+
+    @contextlib.contextmanager
+    def _synced(self):
+        try:
+            yield
+        finally:
+            if hasattr(self, "jax_state_sync"):
+                self.jax_state_sync()
+
+    def compile_from_config(self, config):
+        # Keras asks classes with a `compile` of their own to do this.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save`; a `.keras` file is written atomically.
+
+        Loaded by itself, such a file has layers with flags and no plan: a
+        plan that trains a part of a layer's variables cannot be kept.
+
+        Raises:
+            ValueError: For such a plan. Save the `MultiDomainModel`.
+        """
+        if not hasattr(self, "_view"):
+            save_atomically(super().save, filepath, overwrite, kwargs)
+            return
+        view = self._view
+        split = [
+            prefix
+            for prefix, own in view.by_part.items()
+            if 0 < len(view.trained & own.keys()) < len(own)
+        ]
+        if split:
+            raise ValueError(
+                f"Phase {view.plan.phase!r} trains a part of the variables of "
+                f"{', '.join(split)}; the file of a view keeps whole layers. "
+                "Save the MultiDomainModel, or `train_only` another phase first"
+            )
+        with self.flags():
+            save_atomically(super().save, filepath, overwrite, kwargs)
+
+
+def save_atomically(save, filepath, overwrite, kwargs):
+    """Calls Keras' `save(path, ...)` so that the old file survives a failure.
+
+    Raises:
+        FileExistsError: If the file exists and `overwrite` is false.
+    """
+    path = str(filepath)
+    if not path.endswith(".keras") or "://" in path:
+        return save(filepath, overwrite=overwrite, **kwargs)
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(
+            f"The file exists and `overwrite` is false. Received: {path}"
+        )
+    with atomic_path(path) as temporary:
+        save(str(temporary), overwrite=True, **kwargs)
+
+
+def _cpu_tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
