@@ -58,7 +58,8 @@ def widen(
         dropout={**mdl.dropout, name: dropout},
         depthwise={
             **mdl.depthwise,
-            name: depthwise or mdl.depthwise.get(init_from, "plain"),
+            name: depthwise
+            or ("plain" if adapter else mdl.depthwise.get(init_from, "plain")),
         },
         gates={**mdl.gates, **({name: gates} if gates else {})},
         adapters={**mdl.adapters, **({name: adapter} if adapter else {})},

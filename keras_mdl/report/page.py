@@ -1,11 +1,12 @@
 """`write_report`: a run as one HTML page that needs nothing else."""
 
+import math
 from functools import partial
 from html import escape
 
 from keras_mdl.files import write_text
 from keras_mdl.report import figures, tables
-from keras_mdl.report.style import CSS
+from keras_mdl.report.document import definitions, document
 from keras_mdl.report.text import (
     accuracy_rows,
     method_label,
@@ -39,15 +40,7 @@ def render_report(contents):
         _metrics(contents),
         _settings(contents),
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, '
-        'initial-scale=1">\n'
-        f"<title>{escape(contents.title)} - keras_mdl</title>\n"
-        f"<style>\n{CSS}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(sections)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return document(contents.title, sections)
 
 
 def headline(contents):
@@ -202,7 +195,19 @@ def _soft_sharing(contents):
         f"{percent(accuracy['collapsed'])} with the gates folded into ordinary "
         "filters by their mean weights (no cost in use). Between images the "
         f"mixed filters vary by {100 * found['variation']:.1f} % of their size "
-        "at most.</p>" + picture(partial(figures.gate_heat_map, gates), alt)
+        "at most.</p>"
+        + picture(partial(figures.gate_heat_map, gates), alt)
+        + tables.table(
+            [["layer", "entropy of the weights", "variation of the filter"]]
+            + [
+                [g["layer"], f"{g['entropy']:.2f}", f"{g['variation']:.4f}"]
+                for g in gates
+            ],
+            "Entropy, mean over images, in nats: 0 where one domain has all "
+            f"the weight, {math.log(len(gates[0]['weights'])):.2f} where all "
+            "have the same. Variation: how much the mixed filter differs "
+            "between images, as a part of its size.",
+        )
     )
 
 
@@ -224,24 +229,6 @@ def _settings(contents):
         "<h2>Settings and versions</h2>"
         f"<p>Repeat this run: <code>{escape(contents.command)}</code></p>"
         f'<div class="pair"><div><h3>Settings</h3>'
-        f"{_definitions(contents.settings)}</div><div><h3>Environment</h3>"
-        f"{_definitions(contents.environment)}</div></div>"
+        f"{definitions(contents.settings)}</div><div><h3>Environment</h3>"
+        f"{definitions(contents.environment)}</div></div>"
     )
-
-
-def _definitions(values):
-    return (
-        "<dl>"
-        + "".join(
-            f"<dt>{escape(str(k).replace('_', ' '))}</dt>"
-            f"<dd>{escape(_shown(v))}</dd>"
-            for k, v in values.items()
-        )
-        + "</dl>"
-    )
-
-
-def _shown(value):
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return str(value)

@@ -15,6 +15,7 @@ class Theme:
         faint: Axes and grid lines.
         page: The ground, where something must be set off from it.
         methods: `{method: colour}`.
+        families: `{first word of other methods: colour}`.
         shared: Shared parameters.
         private: Private parameters.
     """
@@ -25,6 +26,7 @@ class Theme:
     methods: dict
     shared: str
     private: str
+    families: dict
 
 
 # Blue, orange and grey stay apart with every kind of colour blindness, and
@@ -41,6 +43,8 @@ LIGHT = Theme(
     },
     shared="#0b62ac",
     private="#e39b2d",
+    families=dict.fromkeys(("serial", "parallel"), "#7a4fb5")
+    | {"dan": "#0f7a61", "piggyback": "#b93a64"},
 )
 DARK = Theme(
     text="#e6e8ee",
@@ -54,6 +58,8 @@ DARK = Theme(
     },
     shared="#5aa9f0",
     private="#f0b04f",
+    families=dict.fromkeys(("serial", "parallel"), "#b79cf0")
+    | {"dan": "#4cc9a5", "piggyback": "#f08bab"},
 )
 
 

@@ -1,10 +1,15 @@
 """Networks that the commands can build, by name."""
 
+import inspect
 from types import MappingProxyType
 
-from keras_mdl.models import build_resnet26
+from keras_mdl.models import build_dense_resnet26, build_resnet26
 
-NETWORKS = MappingProxyType({"resnet26": build_resnet26})
+NETWORKS = MappingProxyType(
+    {"resnet26": build_resnet26, "dense_resnet26": build_dense_resnet26}
+)
+# Methods that are about depthwise and pointwise kernels.
+_SEPARABLE_ONLY = ("pointwise_sharing", "depthwise_sharing")
 
 
 def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
@@ -16,19 +21,49 @@ def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
         size: Side of the images.
         width: Channel multiplier.
         dropout: Rate before the classifiers.
-        depthwise: Kind of the depthwise kernels, `"plain"` or `"do"`.
+        depthwise: Kind of the depthwise kernels, `"plain"` or `"do"`; for
+            networks that have any.
 
     Raises:
         ValueError: If the name is unknown, or a value does not suit it.
     """
-    if name not in NETWORKS:
+    options = {}
+    if is_separable(name):
+        options["depthwise"] = depthwise
+    elif depthwise != "plain":
         raise ValueError(
-            f"Unknown network: {name!r}. Known networks: {', '.join(NETWORKS)}"
+            f"The network {name!r} has no depthwise kernels. "
+            f"Received: depthwise={depthwise!r}"
         )
     return NETWORKS[name](
         domains,
         input_shape=(size, size, 3),
         width=width,
         dropout=dropout,
-        depthwise=depthwise,
+        **options,
     )
+
+
+def is_separable(name):
+    """Whether a network's convolutions are depthwise and pointwise ones.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    if name not in NETWORKS:
+        raise ValueError(
+            f"Unknown network: {name!r}. Known networks: {', '.join(NETWORKS)}"
+        )
+    return "depthwise" in inspect.signature(NETWORKS[name]).parameters
+
+
+def methods_for(name):
+    """Names of the sharing methods that exist for a network.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    from keras_mdl.training import METHODS
+
+    separable = is_separable(name)
+    return tuple(m for m in METHODS if separable or m not in _SEPARABLE_ONLY)

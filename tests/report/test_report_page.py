@@ -213,6 +213,8 @@ def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
     assert told in page
     assert "vary by 4.0 % of their size" in page
     assert "layer0: one 0.25, two 0.75." in page
+    assert ">0.50</td>" in page
+    assert "0.69 where all have the same" in page
     without = render_report(replace(contents, soft_sharing=None))
     assert "Soft sharing" not in without
 

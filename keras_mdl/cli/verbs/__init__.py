@@ -2,6 +2,7 @@
 
 from keras_mdl.cli.verbs import (
     add_domain,
+    compare,
     demo,
     evaluate,
     load_domain,
@@ -20,6 +21,7 @@ VERBS = {
     "train": train,
     "add-domain": add_domain,
     "share": share,
+    "compare": compare,
     "evaluate": evaluate,
     "predict": predict,
     "submit": submit,

@@ -1,0 +1,130 @@
+"""`DataEntry`: the images of one domain as a settings file names them."""
+
+import pathlib
+from dataclasses import dataclass, field
+
+from keras_mdl.domains import require_domain
+
+# Flags of the command line that belong to reading images.
+OPTIONS = (
+    "flip",
+    "validation_fraction",
+    "on_bad_image",
+    "data_dir",
+    "download",
+)
+_KINDS = ("embedded", "decathlon", "tfds", "folder")
+
+
+@dataclass(frozen=True)
+class DataEntry:
+    """One domain: its name, where its images are, and how to read them.
+
+    Attributes:
+        name: Of the domain.
+        spec: As `keras_mdl.data.load` takes it, without the name.
+        options: Further arguments of `load`, of `OPTIONS`.
+    """
+
+    name: str
+    spec: str
+    options: dict = field(default_factory=dict, hash=False)
+
+    @classmethod
+    def of(cls, value, extra=()):
+        """From `[NAME=]SPEC`, or `{data: [NAME=]SPEC, option: value}`.
+
+        Args:
+            value: The string or mapping.
+            extra: Keys that the mapping may have had besides; for messages.
+
+        Raises:
+            ValueError: For unknown keys, or data without a name.
+        """
+        options = {}
+        if isinstance(value, dict):
+            options = dict(value)
+            value = options.pop("data", None)
+        for key in options:
+            if key not in OPTIONS:
+                known = ", ".join(("data", *extra, *OPTIONS))
+                raise ValueError(
+                    f"Unknown key of data: {key!r}. Known: {known}"
+                )
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(
+                "Expected data as [NAME=]SPEC, for example embedded:digits or "
+                f"signs=folder:photos/signs. Received: {value!r}"
+            )
+        name, equals, spec = value.partition("=")
+        if not equals:
+            name, spec = _own_name(value), value
+        if not name or not spec:
+            raise ValueError(
+                "These data need a name for their domain, as NAME=SPEC. "
+                f"Received: {value!r}"
+            )
+        return cls(name, spec, options)
+
+    def to_dict(self):
+        """Plain values, as `of` takes them."""
+        return {"data": f"{self.name}={self.spec}", **self.options}
+
+    def check(self, folder):
+        """Refuses data that cannot be there, without reading any.
+
+        Args:
+            folder: What relative paths are relative to.
+
+        Raises:
+            ValueError: For an unknown embedded or decathlon domain.
+            FileNotFoundError: If there is no such folder.
+        """
+        from keras_mdl.data import decathlon, embedded
+
+        kind, _, rest = self.spec.partition(":")
+        if kind in ("embedded", "decathlon"):
+            known = {"embedded": embedded, "decathlon": decathlon}[kind].names()
+            require_domain(rest, known)
+        elif kind != "tfds":
+            path = pathlib.Path(self._resolved(folder).removeprefix("folder:"))
+            if not path.is_dir():
+                raise FileNotFoundError(
+                    f"There is no folder of images for the domain "
+                    f"{self.name!r}: {path}"
+                )
+
+    def load(self, folder, size):
+        """The `DomainData`.
+
+        Args:
+            folder: What relative paths are relative to.
+            size: Side of the images that the network takes; embedded domains
+                are drawn at it.
+        """
+        from keras_mdl.data import load
+
+        options = dict(self.options)
+        if "data_dir" in options:
+            options["data_dir"] = str(pathlib.Path(folder, options["data_dir"]))
+        if self.spec.startswith("embedded:"):
+            options["size"] = max(size, 16)
+        return load(self._resolved(folder), **options).renamed(self.name)
+
+    def _resolved(self, folder):
+        kind, colon, rest = self.spec.partition(":")
+        if kind in _KINDS and colon:
+            if kind != "folder":
+                return self.spec
+            return f"folder:{pathlib.Path(folder, rest)}"
+        return str(pathlib.Path(folder, self.spec))
+
+
+def _own_name(spec):
+    """The name that data have without one given, or `""`."""
+    kind, colon, rest = spec.partition(":")
+    if kind in ("embedded", "decathlon") and colon:
+        return rest
+    if kind == "tfds" and colon:
+        return ""
+    return pathlib.Path(rest if kind == "folder" and colon else spec).name
