@@ -1,0 +1,99 @@
+"""Which learning rate each method wants: found on training images alone.
+
+    python benchmarks/learning_rates.py --data DIR
+
+Every method is trained on some domains at each rate of a grid, on four fifths
+of the TRAINING images, and measured on the fifth that was left out; the
+validation splits are not looked at. The base has a seed that the comparison
+(`compare_methods.yaml`) does not use. One row per training goes to
+`results/learning_rates.csv`; rows that exist are not run again. The rates with
+the best mean accuracy over the domains are printed, and stand in that file.
+"""
+
+import csv
+import statistics
+import time
+
+import keras
+import numpy as np
+import sharing
+
+from keras_mdl.data import DomainData
+from keras_mdl.runs import fitting
+from keras_mdl.training import METHODS, get_recipe
+
+RESULTS = sharing.RESULTS.parent / "learning_rates.csv"
+RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+
+
+def main():
+    p = sharing.parser(__doc__, RESULTS, [2])
+    p.set_defaults(images=8_000, domains=["fashion", "flowers", "chars74k"])
+    p.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    p.add_argument("--rates", nargs="+", type=float, default=RATES)
+    args = sharing.parse(p)
+    for seed in args.seeds:
+        model = sharing.base_model(args, seed)
+        for name in args.domains:
+            data = held_out_fifth(sharing.load_domain(args, name))
+            for method in args.methods:
+                for rate in args.rates:
+                    run(args, seed, model, data, METHODS[method], rate)
+    print_best(sharing.rows(args))
+
+
+def held_out_fifth(data):
+    """The training images alone, every fifth of them to measure with."""
+    images, labels = data.images("train"), data.labels("train")
+    fifth = np.arange(len(labels)) % 5 == 0
+    splits = {
+        split: ([images[i] for i in np.flatnonzero(chosen)], labels[chosen])
+        for split, chosen in (("train", ~fifth), ("validation", fifth))
+    }
+    return DomainData.from_arrays(
+        data.domain.name, splits, data.domain.classes, data.flip
+    )
+
+
+def run(args, seed, model, data, method, rate):
+    key = (str(seed), data.domain.name, method.name, str(rate))
+    for row in sharing.rows(args):
+        if key == tuple(
+            row[k] for k in ("seed", "domain", "method", "learning_rate")
+        ):
+            return
+    keras.utils.set_random_seed(seed)
+    _, view = method.start(model, data.domain)
+    epochs = max(1, round(args.images / data.size("train")))
+    recipe = get_recipe("quick-domain").replace(
+        phase=method.phase, epochs=epochs, learning_rate=rate
+    )
+    start = time.perf_counter()
+    fit = fitting.fit(view, recipe, data, args.size, seed)
+    sharing.write(
+        args,
+        seed,
+        data,
+        method=method.name,
+        accuracy=round(fit.final["val_accuracy"], 4),
+        epochs=epochs,
+        seconds=round(time.perf_counter() - start),
+        learning_rate=rate,
+    )
+
+
+def print_best(rows):
+    found = {}
+    for row in rows:
+        of_method = found.setdefault(row["method"], {})
+        rate = float(row["learning_rate"])
+        of_method.setdefault(rate, []).append(float(row["accuracy"]))
+    for method, by_rate in found.items():
+        means = {r: statistics.fmean(a) for r, a in sorted(by_rate.items())}
+        best = max(means, key=means.get)
+        all_means = ", ".join(f"{r}: {100 * a:.1f}" for r, a in means.items())
+        print(f"{method}: {best} ({all_means})")
+
+
+if __name__ == "__main__":
+    main()
