@@ -10,7 +10,6 @@ validation splits are not looked at. The base has a seed that the comparison
 the best mean accuracy over the domains are printed, and stand in that file.
 """
 
-import csv
 import statistics
 import time
 
@@ -28,7 +27,7 @@ RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 
 def main():
     p = sharing.parser(__doc__, RESULTS, [2])
-    p.set_defaults(images=8_000, domains=["fashion", "flowers", "chars74k"])
+    p.set_defaults(images=8_000, domains=["fashion", "chars74k"])
     p.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     p.add_argument("--rates", nargs="+", type=float, default=RATES)
     args = sharing.parse(p)
