@@ -1,8 +1,9 @@
-"""Files that are either complete or untouched."""
+"""Files and folders that are either complete or untouched."""
 
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 
 
@@ -40,9 +41,7 @@ def atomic_path(path):
         with open(temporary, "rb+") as f:
             os.fsync(f.fileno())
         # mkstemp makes files private; a model file is as readable as any other.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -53,3 +52,73 @@ def write_text(path, text):
     """Writes `text` to `path` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def atomic_folder(path, marker, overwrite=False):
+    """Yields a hidden folder beside `path` and moves it there at the end.
+
+    If the block fails, it is deleted and what was at `path` stays.
+
+    Args:
+        path: The finished folder.
+        marker: Name of a file that every such folder has: only a folder with
+            it is ever replaced.
+        overwrite: Whether to replace one that is there.
+
+    Raises:
+        FileExistsError: See `refuse_folder`.
+    """
+    path = pathlib.Path(path)
+    refuse_folder(path, marker, overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    hidden = pathlib.Path(
+        tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".incomplete",
+                         dir=path.parent)
+    )  # fmt: skip
+    try:
+        yield hidden
+        hidden.chmod(0o777 & ~_umask())
+        if path.exists():
+            # Two moves: at no time is half a folder at `path`.
+            refuse_folder(path, marker, overwrite)
+            old = hidden.with_suffix(".replaced")
+            os.replace(path, old)
+            os.replace(hidden, path)
+            shutil.rmtree(old)
+        else:
+            os.replace(hidden, path)
+    except BaseException:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise
+
+
+def refuse_folder(path, marker, overwrite=False):
+    """Checks that a folder may be written at `path`; see `atomic_folder`.
+
+    Raises:
+        FileExistsError: If `path` exists and `overwrite` is false, or if it
+            is a file, or a folder with other things and without `marker`.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        return
+    if not overwrite:
+        raise FileExistsError(
+            f"{path} exists already: choose another name, or allow to replace "
+            "it (--overwrite, `overwrite=True`)"
+        )
+    # `--overwrite` with a wrong name must not delete documents.
+    if not path.is_dir() or not (
+        (path / marker).is_file() or not any(path.iterdir())
+    ):
+        raise FileExistsError(
+            f"{path} is not overwritten: it has no {marker}, so it was not "
+            "written by this command. Choose another name"
+        )
+
+
+def _umask():
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask

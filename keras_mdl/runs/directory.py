@@ -1,11 +1,11 @@
 """A run's directory: there when the run is complete, or not at all."""
 
-import contextlib
-import os
 import pathlib
 import re
-import shutil
-import tempfile
+
+from keras_mdl.files import atomic_folder, refuse_folder
+
+_MARKER = "config.yaml"  # every run has its settings
 
 
 def refuse_existing(*paths, overwrite=False):
@@ -37,44 +37,18 @@ def refuse_existing(*paths, overwrite=False):
             )
 
 
-@contextlib.contextmanager
 def run_directory(path, overwrite=False):
-    """Yields a hidden directory beside `path` and moves it there at the end.
+    """`keras_mdl.files.atomic_folder` for the directory of a run."""
+    return atomic_folder(path, _MARKER, overwrite)
 
-    If the block fails, it is deleted and what was at `path` stays.
 
-    Args:
-        path: Directory of the finished run.
-        overwrite: Whether to replace a run that is there.
+def check_run_path(path, overwrite=False):
+    """Refuses a path where a run must not be written.
 
     Raises:
-        FileExistsError: If `path` exists and `overwrite` is false, or if it
-            is something else than a run.
+        FileExistsError: See `keras_mdl.files.refuse_folder`.
     """
-    path = pathlib.Path(path)
-    check_run_path(path, overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = pathlib.Path(
-        tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".incomplete",
-                         dir=path.parent)
-    )  # fmt: skip
-    try:
-        yield hidden
-        umask = os.umask(0)
-        os.umask(umask)
-        hidden.chmod(0o777 & ~umask)
-        if path.exists():
-            # Two moves: at no time is half a run at `path`.
-            check_run_path(path, overwrite)
-            old = hidden.with_suffix(".replaced")
-            os.replace(path, old)
-            os.replace(hidden, path)
-            shutil.rmtree(old)
-        else:
-            os.replace(hidden, path)
-    except BaseException:
-        shutil.rmtree(hidden, ignore_errors=True)
-        raise
+    refuse_folder(path, _MARKER, overwrite)
 
 
 def check_run_name(name):
@@ -88,24 +62,4 @@ def check_run_name(name):
         raise ValueError(
             "The name of a run must be letters, digits, `_`, `-` and `.`: it "
             f"becomes a folder name. Received: name={name!r}"
-        )
-
-
-def check_run_path(path, overwrite=False):
-    """Refuses a path where a run must not be written; see `run_directory`."""
-    path = pathlib.Path(path)
-    if not path.exists():
-        return
-    if not overwrite:
-        raise FileExistsError(
-            f"The run {path} exists already: choose another --name, or pass "
-            "--overwrite to replace it"
-        )
-    # `--overwrite --out ~ --name Documents` must not delete documents.
-    if not path.is_dir() or not (
-        (path / "config.yaml").is_file() or not any(path.iterdir())
-    ):
-        raise FileExistsError(
-            f"{path} is not a run of keras-mdl (it has no config.yaml) and is "
-            "not overwritten: choose another --name"
         )

@@ -61,7 +61,7 @@ def test_only_runs_are_overwritten(tmp_path):
     path.mkdir()
     (path / "thesis.tex").touch()
     with (
-        pytest.raises(FileExistsError, match="not a run"),
+        pytest.raises(FileExistsError, match=r"has no config\.yaml"),
         run_directory(path, overwrite=True),
     ):
         pass

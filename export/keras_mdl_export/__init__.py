@@ -1,0 +1,36 @@
+"""Exports one TFLite classifier per visual domain; all share one trunk.
+
+- `export(model, folder, ...)` writes the files (needs Keras and TensorFlow).
+- `load(folder)` runs them (needs NumPy and LiteRT, nothing else).
+- `Manifest` describes what is in such a folder.
+- `make_pack`, `apply_pack`: a domain's file as its difference from a file
+  that the other side has already.
+"""
+
+import importlib
+
+# Each name is imported when it is asked for: a device that only runs the
+# models has no TensorFlow, and `import keras_mdl_export` needs nothing.
+_HOMES = {
+    "Manifest": "manifest",
+    "apply_pack": "packs",
+    "export": "exporting",
+    "load": "loading",
+    "make_pack": "packs",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}. "
+            f"Its names are: {', '.join(__all__)}"
+        )
+    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    return getattr(module, name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

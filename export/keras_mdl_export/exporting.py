@@ -1,0 +1,233 @@
+"""`export`: a trained model becomes files for phones and browsers."""
+
+import contextlib
+import copy
+import importlib.metadata
+import pathlib
+import tempfile
+
+import numpy as np
+
+from keras_mdl_export import (
+    checks,
+    packaging,
+    sharing,
+    usage,
+    verification,
+)
+from keras_mdl_export.converting import convert_all
+from keras_mdl_export.finishing import finish
+from keras_mdl_export.manifest import Manifest
+from keras_mdl_export.modes import get_mode
+from keras_mdl_export.report import ExportReport
+from keras_mdl_export.runtime import run_all
+from keras_mdl_export.trunk import (
+    as_bytes,
+    snapped,
+    stored_kernels,
+    trunk_kernels,
+)
+
+_BATCH = 64
+
+
+def export(
+    model,
+    folder,
+    mode="dyn_conv",
+    calibration=None,
+    validation=None,
+    domains=None,
+    input_dtype="uint8",
+    output="probabilities",
+    forms=None,
+    pack_base="trunk",
+    min_shared=0.9,
+    max_accuracy_drop=0.02,
+    min_agreement=0.9,
+    overwrite=False,
+    say=print,
+):
+    """Writes every domain of a model as TFLite files that share the trunk.
+
+    The trunk's kernels are put on an int8 grid once (modes `dyn_conv`,
+    `int8`); over-parameterised slots and adapters are folded; each domain is
+    converted in a process of its own kind; the trunk's bytes are made the
+    identical end of every file; everything is loaded, run on images and
+    compared with the Keras model. Only then does the folder appear: whatever
+    fails, nothing is left half-written.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel` with heads and a fixed image
+            size. It is left as it is. Gates must be collapsed before.
+        folder: Where to write. It must not exist, or be an export and
+            `overwrite` true.
+        mode: Key in `keras_mdl_export.modes.MODES`: `"dyn_conv"`, `"int8"`,
+            `"float16"`, `"float32"`, and `"float16_folded"`,
+            `"float32_folded"`, which share nothing.
+        calibration: `{domain: images}`, at least 100 training images of each
+            domain; mode `int8` measures the activations on them.
+        validation: `{domain: (images, labels)}` or `{domain: images}` to
+            verify with; default the calibration images. Images are
+            `(n, height, width, 3)`, pixels in 0..255, of the network's size.
+        domains: Names of the domains to export; default all.
+        input_dtype: What the networks take, `"uint8"` or `"float32"`; pixels
+            in 0..255 either way, each domain's normalisation is inside.
+        output: `"probabilities"` (a softmax is added) or `"logits"`.
+        forms: Which packages to write: `"models"` (a file per domain),
+            `"parts"` (the trunk, and a small head file per domain),
+            `"external"` (LiteRT's external weights), `"bundle"` (all domains
+            in one file), `"packs"` (zstd, for updates over the air). Default
+            all; without sharing only `"models"` and `"bundle"`.
+        pack_base: What the receiver of a pack has: `"trunk"`, or the file of
+            a domain, by name.
+        min_shared: Part of the trunk's bytes that each domain must share.
+        max_accuracy_drop: Accepted loss of accuracy, for domains with labels.
+        min_agreement: Accepted part of equal top classes, for the others.
+        overwrite: Whether to replace an export in `folder`.
+        say: Function that shows a line of progress.
+
+    Returns:
+        An `ExportReport`: sizes, sharing and verification; `print` it.
+
+    Raises:
+        ValueError: For unknown choices, images that do not fit, or a model
+            that cannot be exported, before anything is written.
+        FileExistsError: If `folder` is there.
+        ProcessError: If TensorFlow's converter or LiteRT fails or crashes.
+        SharingError: If a domain shares less than `min_shared`.
+        VerificationError: If a file does not do what the model does.
+    """
+    # Only here: the rest of the package works without Keras.
+    from keras_mdl.files import atomic_folder, refuse_folder
+
+    folder = pathlib.Path(folder)
+    model = _only(model, domains)
+    forms = checks.check_choices(
+        model, mode, input_dtype, output, forms, pack_base
+    )
+    checks.check_model(model)
+    mode = get_mode(mode)
+    calibration, images = checks.checked_images(
+        model, calibration, validation, mode
+    )
+    refuse_folder(folder, packaging.MARKER, overwrite)
+
+    say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
+    expected = _outputs(model, images, output)
+    converted = _ordinary(model)
+    at_grid = expected
+    if mode.kernels == "int8":
+        converted = snapped(converted)
+        at_grid = _outputs(converted, images, output)
+    kernels = trunk_kernels(converted)
+    stored = stored_kernels(kernels, mode)
+    with tempfile.TemporaryDirectory() as work:
+        contents = convert_all(
+            converted, work, mode, input_dtype, calibration, say
+        )
+    trees = {
+        name: finish(content, mode, kernels, output)
+        for name, content in contents.items()
+    }
+    least = sum(k.nbytes for k in stored.values())
+    for name, tree in trees.items():
+        verification.require_sound(name, tree, least)
+    shared = {}
+    if mode.shares:
+        found = [sharing.sharing_of(n, t, stored) for n, t in trees.items()]
+        sharing.require_sharing(found, min_shared)
+        shared = {s.domain: s for s in found}
+    with atomic_folder(folder, packaging.MARKER, overwrite) as hidden:
+        say("  writing: " + ", ".join(forms))
+        manifest = packaging.write(
+            hidden,
+            trees,
+            {k: as_bytes(v) for k, v in stored.items()} if mode.shares else {},
+            stored if mode.shares else {},
+            {
+                "created_with": _versions(),
+                "mode": mode.name,
+                "input": {
+                    "shape": [1, *model.get_config()["input_shape"]],
+                    "dtype": input_dtype,
+                },
+                "output": output,
+            },
+            {name: model.domains[name] for name in model},
+            shared,
+            forms,
+            pack_base,
+        )
+        say("  verifying on LiteRT")
+        with tempfile.TemporaryDirectory() as work:
+            verified = _verify(hidden, forms, images, expected, at_grid, work)
+        verification.require_close(verified, max_accuracy_drop, min_agreement)
+        values = copy.deepcopy(manifest.values)
+        for name, v in verified.items():
+            values["domains"][name]["verification"] = v.to_dict()
+        manifest = Manifest(values)
+        manifest.write(hidden)
+        usage.write(hidden, manifest)
+    return ExportReport.of(folder, manifest)
+
+
+def _only(model, domains):
+    if domains is None:
+        return model
+    names = [domains] if isinstance(domains, str) else list(domains)
+    for name in names:
+        model.for_domain(name)  # raises for unknown ones
+    for name in [n for n in model if n not in names]:
+        model = model.without_domain(name)
+    return model
+
+
+def _ordinary(model):
+    """The model with every slot folded that can be."""
+    for name in model:
+        # Adapters beside separable convolutions have no folded form: they
+        # are exported as the layers that they are.
+        with contextlib.suppress(ValueError):
+            model = model.folded([name])
+    return model
+
+
+def _outputs(model, images, output):
+    """What the Keras model answers: `{domain: (n, classes)}`."""
+    import keras
+
+    found = {}
+    for name, (x, _) in images.items():
+        view = model[name]
+        x = x.astype(str(view.inputs[0].dtype))
+        # Called as it is: for some hundred images `predict` takes longer to
+        # compile its graph.
+        y = np.concatenate(
+            [
+                keras.ops.convert_to_numpy(view(x[i : i + _BATCH]))
+                for i in range(0, len(x), _BATCH)
+            ]
+        ).astype(np.float64)
+        if output == "probabilities":
+            y = np.exp(y - y.max(-1, keepdims=True))
+            y /= y.sum(-1, keepdims=True)
+        found[name] = y
+    return found
+
+
+def _verify(folder, forms, images, expected, at_grid, work):
+    outputs = run_all(
+        folder, forms, {n: x for n, (x, _) in images.items()}, work
+    )
+    return {
+        name: verification.compare(
+            expected[name], at_grid[name], outputs[name], labels
+        )
+        for name, (_, labels) in images.items()
+    }
+
+
+def _versions():
+    names = ("keras-mdl", "keras", "tensorflow", "ai-edge-litert")
+    return {n.replace("-", "_"): importlib.metadata.version(n) for n in names}

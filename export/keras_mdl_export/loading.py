@@ -1,0 +1,202 @@
+"""Runs an export. Needs NumPy and LiteRT, neither Keras nor TensorFlow."""
+
+import functools
+import hashlib
+import pathlib
+import threading
+from collections.abc import Mapping
+
+from keras_mdl_export import runners
+from keras_mdl_export.classifier import Classifier
+from keras_mdl_export.external_check import check_external
+from keras_mdl_export.manifest import FORMS, Manifest
+from keras_mdl_export.reading import check_sha256, read_verified
+
+
+def load(folder, form=None, threads=1, weight_cache=None):
+    """Loads the classifiers of an export folder.
+
+    Every byte that is used was compared with the manifest first. That finds
+    damage; who can write the manifest can also write its hashes, so load
+    exports only from where you would install a program from.
+
+    Args:
+        folder: The export folder.
+        form: Which of its files to use:
+
+            - `"models"`: one self-contained file per domain.
+            - `"parts"`: head, trunk and labels, put together in memory.
+            - `"external"`: files that read the trunk from beside them, on
+              LiteRT's `CompiledModel`; the trunk is mapped from a file.
+            - `"bundle"`: one file, a signature per domain.
+            - `"packs"`: differences from the base file (needs zstandard).
+
+            By default the first of these whose files are all there.
+        threads: How many threads a network computes with.
+        weight_cache: A folder in which XNNPACK keeps the weights as it lays
+            them out, so that the next start is faster and processes share
+            the memory. Each model has a file of its own there, named by its
+            content. Keep others from writing there: what the folder holds is
+            not checked. Not for `"bundle"`.
+
+    Returns:
+        A mapping from domain names to `Classifier` objects. A domain's files
+        are read at its first image.
+
+    Raises:
+        FileNotFoundError: If there is no manifest, or no form is complete.
+        ValueError: If the manifest is not valid, or for an unknown argument.
+    """
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ValueError(
+            "`threads` must be an integer of at least 1. "
+            f"Received: threads={threads!r}"
+        )
+    folder = pathlib.Path(folder)
+    manifest = Manifest.read(folder)
+    form = _form(folder, manifest, form)
+    if weight_cache is not None:
+        if form == "bundle":
+            raise ValueError(
+                "`weight_cache` is for one model per file. Received: "
+                f"form='bundle'. Known forms: {', '.join(FORMS)}"
+            )
+        weight_cache = pathlib.Path(weight_cache)
+        weight_cache.mkdir(parents=True, exist_ok=True)
+    opener = _Opener(folder, manifest, form, threads, weight_cache)
+    return Classifiers(
+        Classifier(
+            name,
+            domain["classes"],
+            manifest.input_shape,
+            manifest.input_dtype,
+            functools.partial(opener.open, name),
+            opener.lock if form == "bundle" else None,
+        )
+        for name, domain in manifest.domains.items()
+    )
+
+
+class Classifiers(Mapping):
+    """`Classifier` objects by the names of their domains."""
+
+    def __init__(self, classifiers):
+        self._by_name = {c.name: c for c in classifiers}
+
+    def __getitem__(self, name):
+        if name not in self._by_name:
+            raise KeyError(
+                f"Unknown domain: {name!r}. Known domains: "
+                + ", ".join(repr(k) for k in self)
+            )
+        return self._by_name[name]
+
+    def __iter__(self):
+        return iter(self._by_name)
+
+    def __len__(self):
+        return len(self._by_name)
+
+    def __repr__(self):
+        return f"<Classifiers {list(self._by_name.values())}>"
+
+
+def _form(folder, manifest, form):
+    listed = manifest.forms()
+    if form is not None:
+        if form not in listed:
+            raise ValueError(
+                f"`form` must be one that the export has: "
+                f"{', '.join(map(repr, listed)) or 'none'} (of "
+                f"{', '.join(map(repr, FORMS))}). Received: form={form!r}"
+            )
+        return form
+    missing = {}
+    for form in listed:
+        paths = {p for n in manifest.domains for p in manifest.paths(form, n)}
+        absent = sorted(p for p in paths if not (folder / p).exists())
+        if not absent:
+            return form
+        missing[form] = absent[0]
+    raise FileNotFoundError(
+        f"The export in {folder} is complete in no form. Known forms: "
+        f"{', '.join(FORMS)}. Missing in those it should have: {missing}"
+    )
+
+
+class _Opener:
+    """Reads, checks and starts the network of a domain."""
+
+    def __init__(self, folder, manifest, form, threads, weight_cache):
+        self._folder, self._manifest = folder, manifest
+        self._form, self._threads = form, threads
+        self._weight_cache = weight_cache
+        self._interpreter = None
+        self.lock = threading.Lock()
+
+    def open(self, name):
+        """A function from one image to the scores of domain `name`."""
+        paths = self._manifest.paths(self._form, name)
+        expected = runners.Expected(
+            paths[0],
+            self._manifest.input_shape,
+            self._manifest.input_dtype,
+            len(self._manifest.domains[name]["classes"]),
+        )
+        if self._form == "bundle":
+            return self._open_signature(name, paths[0], expected)
+        contents = [
+            read_verified(self._folder, self._manifest, p) for p in paths
+        ]
+        if self._form == "external":
+            content, trunk = contents
+            check_external(content, len(trunk), paths[0])
+            return runners.CompiledRunner(
+                content, expected, self._threads, trunk, self._cache(*contents)
+            )
+        content = self._complete(name, contents)
+        if self._weight_cache is None:
+            interpreter = runners.open_interpreter(
+                content, self._threads, paths[0]
+            )
+            return runners.interpreter_runner(interpreter, expected)
+        return runners.CompiledRunner(
+            content, expected, self._threads, None, self._cache(content)
+        )
+
+    def _open_signature(self, name, path, expected):
+        if self._interpreter is None:
+            interpreter = runners.open_interpreter(
+                read_verified(self._folder, self._manifest, path),
+                self._threads,
+                path,
+            )
+            received = set(interpreter.get_signature_list())
+            if received != set(self._manifest.domains):
+                raise ValueError(
+                    f"{path} should have the signatures "
+                    f"{sorted(self._manifest.domains)}. "
+                    f"Received: {sorted(received)}"
+                )
+            self._interpreter = interpreter
+        return runners.signature_runner(self._interpreter, name, expected)
+
+    def _complete(self, name, contents):
+        whole = self._manifest.domains[name]["complete"]
+        if self._form == "packs" and len(contents) > 1:
+            from keras_mdl_export.packs import apply_pack
+
+            content = apply_pack(*contents, limit=whole["bytes"])
+        else:
+            content = b"".join(contents)
+        check_sha256(content, whole["sha256"], f"The model of {name!r}")
+        return content
+
+    def _cache(self, *contents):
+        if self._weight_cache is None:
+            return None
+        # A cache file gives wrong answers to any model but its own.
+        digest = hashlib.sha256(contents[0])
+        for content in contents[1:]:
+            digest.update(hashlib.sha256(content).digest())
+        return self._weight_cache / f"{digest.hexdigest()}.xnnpack"

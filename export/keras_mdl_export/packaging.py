@@ -1,0 +1,167 @@
+"""The files of an export, form by form."""
+
+import copy
+import hashlib
+
+import numpy as np
+
+from keras_mdl_export import bundle, external
+from keras_mdl_export.flatbuffer import (
+    add_buffer,
+    pack,
+    schema,
+    tail_bytes,
+    tail_offsets,
+)
+from keras_mdl_export.manifest import Manifest
+from keras_mdl_export.metadata import (
+    METADATA_NAME,
+    labels_zip,
+    metadata_bytes,
+)
+
+MARKER = "manifest.json"  # every export has it
+TRUNK = "parts/trunk.bin"
+BUNDLE = "bundle.tflite"
+
+
+def write(
+    folder, trees, tail, kernels, facts, domains, shared, forms, pack_base
+):
+    """Writes the chosen forms and the manifest that binds them.
+
+    A domain's complete file is `head + trunk.bin + labels.zip`, byte for
+    byte: the trunk is the end of every flatbuffer, and the labels that
+    MediaPipe reads stand behind it.
+
+    Args:
+        folder: An empty folder.
+        trees: `{domain: schema.ModelT}`.
+        tail: `{layer: uint8 array}` of the trunk; empty if nothing is shared.
+        kernels: The same with shapes and dtypes.
+        facts: `created_with`, `mode`, `input` and `output` of the manifest.
+        domains: `{name: keras_mdl.Domain}`.
+        shared: `{domain: Sharing}`, or empty.
+        forms: Which to write.
+        pack_base: `"trunk"` or a domain.
+
+    Returns:
+        The `Manifest`, written.
+    """
+    arrays = list(tail.values())
+    trunk = tail_bytes(arrays)
+    files, complete, heads, entries = {}, {}, {}, {}
+
+    def add(path, content):
+        target = folder / path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(content)
+        files[path] = _digest(content)
+        return path
+
+    def wanted(form):
+        return form in forms
+
+    if wanted("parts") or wanted("external") or _packs_on_trunk(
+        forms, pack_base
+    ):  # fmt: skip
+        add(TRUNK, trunk)
+    for name, tree in trees.items():
+        described = with_metadata(tree, domains[name], facts)
+        content = pack(described, arrays)
+        labels = labels_zip(domains[name].classes, len(content))
+        complete[name] = content + labels
+        heads[name] = content[: len(content) - len(trunk)]
+        found = {}
+        if wanted("models"):
+            found["model"] = add(f"models/{name}.tflite", complete[name])
+        if wanted("parts"):
+            found["head"] = add(f"parts/{name}.head", heads[name])
+            found["labels"] = add(f"parts/{name}.labels.zip", labels)
+        if wanted("external"):
+            outside = external.with_external_trunk(tree, arrays)
+            found["external"] = add(
+                f"parts/{name}.external.tflite", pack(outside)
+            )
+        entries[name] = {
+            "classes": list(domains[name].classes),
+            "mean": list(domains[name].mean),
+            "std": list(domains[name].std),
+            "files": found,
+            "complete": _digest(complete[name]),
+            "sharing": shared[name].to_dict() if shared else {},
+            "verification": {},
+        }
+    if wanted("packs"):
+        _add_packs(add, entries, complete, trunk, pack_base)
+    if wanted("bundle"):
+        add(BUNDLE, pack(bundle.merge(trees), arrays))
+    manifest = Manifest(
+        {
+            "format": "keras_mdl.export/1",
+            **facts,
+            "trunk": {
+                **_digest(trunk),
+                "kernels": [
+                    {
+                        "layer": layer,
+                        "shape": list(kernel.shape),
+                        "dtype": kernel.dtype.name,
+                        "offset": offset,
+                        "bytes": kernel.nbytes,
+                    }
+                    for (layer, kernel), offset in zip(
+                        kernels.items(), tail_offsets(arrays), strict=True
+                    )
+                ],
+            },
+            "files": files,
+            "domains": entries,
+            "bundle": BUNDLE if wanted("bundle") else None,
+        }
+    )
+    manifest.write(folder)
+    return manifest
+
+
+def with_metadata(tree, domain, facts):
+    """A copy of a tree that says what MediaPipe asks for."""
+    tree = copy.deepcopy(tree)
+    content = metadata_bytes(
+        domain.name,
+        domain.classes,
+        facts["input"]["dtype"],
+        facts["output"],
+    )
+    entry = schema.MetadataT()
+    entry.name = METADATA_NAME
+    entry.buffer = add_buffer(tree, np.frombuffer(content, np.uint8))
+    tree.metadata = [*(tree.metadata or []), entry]
+    return tree
+
+
+def _packs_on_trunk(forms, pack_base):
+    return "packs" in forms and pack_base == "trunk"
+
+
+def _add_packs(add, entries, complete, trunk, pack_base):
+    from keras_mdl_export.packs import make_pack
+
+    if pack_base == "trunk":
+        base, path = trunk, TRUNK
+    else:
+        base, path = complete[pack_base], f"models/{pack_base}.tflite"
+    for name, entry in entries.items():
+        if name == pack_base:
+            continue
+        entry["files"]["pack"] = add(
+            f"packs/{name}.pack", make_pack(base, complete[name])
+        )
+        entry["pack_base"] = path
+
+
+def _digest(content):
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }

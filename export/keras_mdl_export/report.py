@@ -1,0 +1,130 @@
+"""`ExportReport`: what an export shares, weighs and answers."""
+
+import pathlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """An export that has been written and verified.
+
+    Attributes:
+        folder: Where it is.
+        mode: Name of the mode.
+        sizes: `{what: bytes}`: `separate` (all domains' own files), `trunk`,
+            `heads` (with labels), `bundle`, `packs`; those that there are.
+        domains: One dict per domain: `domain`, `classes`, `complete`, `head`
+            and `pack` bytes, `shared` (part of the trunk), `unshared`
+            (`{layer: reason}`) and the fields of its `Verification`.
+    """
+
+    folder: pathlib.Path
+    mode: str
+    sizes: dict
+    domains: list
+
+    @classmethod
+    def of(cls, folder, manifest):
+        """Reads it off a manifest."""
+        values = manifest.values
+        files, entries = values["files"], values["domains"]
+
+        def total(key):
+            return sum(
+                files[e["files"][key]]["bytes"]
+                for e in entries.values()
+                if key in e["files"]
+            )
+
+        sizes = {
+            "separate": sum(e["complete"]["bytes"] for e in entries.values()),
+            "trunk": values["trunk"]["bytes"],
+            "heads": total("head") + total("labels"),
+            "bundle": files.get(values["bundle"], {}).get("bytes", 0),
+            "packs": total("pack"),
+        }
+        rows = []
+        for name, entry in entries.items():
+            pack = entry["files"].get("pack")
+            rows.append(
+                {
+                    "domain": name,
+                    "classes": len(entry["classes"]),
+                    "complete": entry["complete"]["bytes"],
+                    "head": entry["complete"]["bytes"]
+                    - values["trunk"]["bytes"],
+                    "pack": files[pack]["bytes"] if pack else None,
+                    "shared": entry["sharing"].get("fraction", 0.0),
+                    "unshared": entry["sharing"].get("unshared", {}),
+                    **entry["verification"],
+                }
+            )
+        return cls(
+            pathlib.Path(folder),
+            values["mode"],
+            {k: v for k, v in sizes.items() if v},
+            rows,
+        )
+
+    def to_dict(self):
+        """Plain values for JSON."""
+        return {
+            "folder": str(self.folder),
+            "mode": self.mode,
+            "sizes": dict(self.sizes),
+            "domains": [dict(d) for d in self.domains],
+        }
+
+    def __str__(self):
+        header = ["domain", "file", "own part", "pack", "trunk shared",
+                  "Keras", "exported", "same class", "SNR"]  # fmt: skip
+        rows = [
+            [
+                d["domain"],
+                _size(d["complete"]),
+                _size(d["head"]),
+                _size(d["pack"]),
+                f"{100 * d['shared']:.1f} %",
+                _percent(d["accuracy_keras"]),
+                _percent(d["accuracy"]),
+                _percent(d["agreement"]),
+                "equal" if d["snr_db"] is None else f"{d['snr_db']:.0f} dB",
+            ]
+            for d in self.domains
+        ]
+        lines = _aligned([header, *rows])
+        names = {
+            "separate": "a file per domain",
+            "trunk": "trunk, once",
+            "heads": "all own parts",
+            "bundle": "bundle",
+            "packs": "all packs",
+        }
+        lines.append(
+            "; ".join(f"{names[k]} {_size(v)}" for k, v in self.sizes.items())
+        )
+        for d in self.domains:
+            lines += [
+                f"not shared by {d['domain']}: {layer}: {why}"
+                for layer, why in d["unshared"].items()
+            ]
+        return "\n".join(lines)
+
+
+def _aligned(rows):
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _size(count):
+    return "-" if count is None else f"{count / 1000:,.0f} kB"
+
+
+def _percent(value):
+    return "-" if value is None else f"{100 * value:.1f} %"

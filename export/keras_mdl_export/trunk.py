@@ -1,0 +1,72 @@
+"""The trunk's kernels: on one int8 grid, in one fixed order."""
+
+import numpy as np
+
+from keras_mdl_export.weights import int8_grid
+
+_PREFIX = "trunk/"
+
+
+def trunk_kernels(model):
+    """`{layer: float32 kernel}` of the trunk, output channels first.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel`.
+    """
+    return {
+        path: np.ascontiguousarray(_output_first(_value(variable)))
+        for path, variable in _kernel_variables(model).items()
+    }
+
+
+def snapped(model):
+    """A copy of the model whose trunk lies on its int8 grid.
+
+    Each kernel is rounded once, before any conversion: `K -> scale * q` with
+    integers `q` from -127 to 127. Then each domain's folded kernel has the
+    very same integers, and no rounding tie can fall otherwise in another
+    domain. Everything else is bit-identical.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel`; it is left as it is.
+    """
+    copy = model.folded([])
+    for variable in _kernel_variables(copy).values():
+        integers, scales = int8_grid(_output_first(_value(variable)))
+        # In float32, as the runtime multiplies them.
+        shape = (-1,) + (1,) * (integers.ndim - 1)
+        rounded = integers.astype(np.float32) * scales.reshape(shape)
+        variable.assign(_output_last(rounded))
+    return copy
+
+
+def stored_kernels(kernels, mode):
+    """The trunk as the files hold it: `{layer: array}` in the mode's dtype."""
+    if mode.kernels == "int8":
+        return {k: int8_grid(v)[0] for k, v in kernels.items()}
+    return {k: v.astype(mode.kernels) for k, v in kernels.items()}
+
+
+def as_bytes(kernel):
+    """A stored kernel as the uint8 array that a buffer holds."""
+    return np.ascontiguousarray(kernel).view(np.uint8).reshape(-1)
+
+
+def _kernel_variables(model):
+    return {
+        path.removeprefix(_PREFIX): variable
+        for path, variable in model.variables_by_path().items()
+        if path.startswith(_PREFIX) and len(variable.shape) == 4
+    }
+
+
+def _value(variable):
+    return np.asarray(variable.value, np.float32)
+
+
+def _output_first(kernel):
+    return np.transpose(kernel, (3, 0, 1, 2))
+
+
+def _output_last(kernel):
+    return np.transpose(kernel, (1, 2, 3, 0))

@@ -1,0 +1,97 @@
+"""Exports with the images that calibrate and verify taken from data."""
+
+import importlib.util
+
+import numpy as np
+
+from keras_mdl.data import Preprocess
+from keras_mdl.runs.fitting import has_labels
+
+_NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
+
+
+def export_with_data(
+    model, data, folder, size, calibration_images=200, verify_images=1000,
+    **options,
+):  # fmt: skip
+    """`keras_mdl_export.export`, calibrated and verified on data at hand.
+
+    Calibration images come from the split `train`, those to verify with from
+    `validation`; they are spread evenly over a split, resized and cropped as
+    in evaluation.
+
+    Args:
+        model: A `MultiDomainModel`.
+        data: `{domain: DomainData}`.
+        folder: Where to write.
+        size: Side of the images that the network takes.
+        calibration_images: How many of each domain, for mode `int8`.
+        verify_images: How many at most of each domain.
+        **options: Of `keras_mdl_export.export`.
+
+    Returns:
+        The `ExportReport`.
+
+    Raises:
+        ValueError: If the data lack a split; and as `export`.
+        RuntimeError: If the extra `export` is not installed.
+    """
+    require_export()
+    from keras_mdl_export import export
+
+    calibration, validation = {}, {}
+    for name, domain_data in data.items():
+        for split in ("train", "validation"):
+            if not has_labels(domain_data, split):
+                raise ValueError(
+                    f"An export needs the splits 'train' and 'validation' "
+                    f"with labels; {name!r} has "
+                    f"{', '.join(map(repr, domain_data.splits))}"
+                )
+        if options.get("mode") == "int8":
+            calibration[name], _ = evenly_spread(
+                domain_data, "train", size, calibration_images
+            )
+        validation[name] = evenly_spread(
+            domain_data, "validation", size, verify_images
+        )
+    return export(
+        model,
+        folder,
+        calibration=calibration,
+        validation=validation,
+        **options,
+    )
+
+
+def evenly_spread(data, split, size, limit):
+    """At most `limit` images of a split and their labels.
+
+    Returns:
+        `(images, labels)`: uint8 `(n, size, size, 3)` and int32 `(n,)`.
+    """
+    batches = data.batches(
+        split, preprocess=Preprocess.default(size), dtype="uint8"
+    )
+    pairs = [batches[i] for i in range(len(batches))]
+    images = np.concatenate([x for x, _ in pairs])
+    labels = np.concatenate([y for _, y in pairs])
+    # Of sorted classes the first images would all be of one class.
+    order = np.argsort(labels, kind="stable")
+    spread = np.linspace(0, len(order) - 1, min(limit, len(order)))
+    chosen = np.sort(order[spread.round().astype(int)])
+    return images[chosen], labels[chosen]
+
+
+def require_export():
+    """Refuses to start without the extra `export`.
+
+    Raises:
+        RuntimeError: Naming what to install.
+    """
+    missing = [n for n in _NEEDED if importlib.util.find_spec(n) is None]
+    if missing:
+        raise RuntimeError(
+            f"Exporting needs {', '.join(missing)}: "
+            "pip install 'keras-mdl[export]'"
+        )

@@ -1,0 +1,49 @@
+"""Small networks with lived-in numbers, and their exports."""
+
+import keras
+import numpy as np
+from keras_mdl_export import export
+from tiny import images, tiny_model
+
+LOUD = 1.5  # of statistics and gammas, so that folding has something to do
+
+
+def lived_in(model, seed=0):
+    """Gives gammas, betas and statistics values as after a training."""
+    rng = np.random.default_rng(seed)
+    for path, v in model.variables_by_path().items():
+        if "gamma" in path or "variance" in path:
+            v.assign(rng.uniform(1 / LOUD, LOUD, v.shape))
+        elif "beta" in path or "mean" in path:
+            v.assign(rng.normal(0, 0.3, v.shape))
+    return model
+
+
+def small_model(domains=("a", "b"), **options):
+    """The tiny backbone, wide enough that kernels differ."""
+    options = {"backbone_config": {"channels": 16}, **options}
+    return lived_in(tiny_model(domains, **options))
+
+
+def pixels(model, n=100):
+    """Random images for every domain, uint8."""
+    size = model.get_config()["input_shape"][0]
+    return {
+        name: images(n, seed, size).astype("uint8")
+        for seed, name in enumerate(model)
+    }
+
+
+def quiet_export(model, folder, **options):
+    """`export` on random images; says nothing."""
+    options = {"calibration": pixels(model), "min_agreement": 0.5, **options}
+    return export(model, folder, say=lambda _: None, **options)
+
+
+def keras_outputs(model, name, x):
+    """Probabilities of a domain's view."""
+    view = model[name]
+    x = x.astype(str(view.inputs[0].dtype))
+    logits = keras.ops.convert_to_numpy(view(x))
+    e = np.exp(logits - logits.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
