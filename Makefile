@@ -33,7 +33,7 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.python
-	$(BIN)/python -m pip install --quiet -e .
+	$(BIN)/python -m pip install --quiet -e '.[export]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python

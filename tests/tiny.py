@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+from PIL import Image
 
 from keras_mdl import (
     DomainBatchNormalization,
@@ -52,6 +53,37 @@ def tiny_model(domains=("a", "b"), **options):
         domains = {name: CLASSES[name] for name in domains}
     options = {"input_shape": (SIZE, SIZE, 3), "backbone": tiny, **options}
     return MultiDomainModel(domains, **options)
+
+
+def tiny_network(domains, input_shape, width, dropout, depthwise):
+    """What takes the place of `build_resnet26` in the commands' networks."""
+    return MultiDomainModel(
+        domains,
+        backbone=tiny,
+        input_shape=input_shape,
+        size_multiple=8,
+        dropout=dropout,
+        depthwise=depthwise,
+        name="tiny",
+    )
+
+
+def write_images(folder, colours, count, size):
+    """A class folder of noisy plain pictures.
+
+    Args:
+        folder: The folder, without the ones of the classes.
+        colours: `{class: RGB}`.
+        count: Pictures of each class.
+        size: `(height, width)`.
+    """
+    rng = np.random.default_rng(0)
+    for name, colour in colours.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.normal(colour, 20, (*size, 3))
+            picture = Image.fromarray(np.uint8(np.clip(pixels, 0, 255)))
+            picture.save(folder / name / f"{i}.png")
 
 
 def images(n=8, seed=0, size=SIZE):

@@ -3,8 +3,8 @@
 import keras
 
 from keras_mdl.layers import DomainBatchNormalization, SharedConv2D
-from keras_mdl.models.multi_domain import MultiDomainModel
-from keras_mdl.models.resnet26 import SIZE_MULTIPLE, halved_and_widened
+from keras_mdl.layers.domain_norm import GAMMA_FLOOR
+from keras_mdl.models.resnet26 import build, halved_and_widened
 
 
 def build_dense_resnet26(
@@ -14,6 +14,7 @@ def build_dense_resnet26(
     dropout=0.0,
     input_dtype="float32",
     include_top=True,
+    gamma_floor=GAMMA_FLOOR,
     **kwargs,
 ):
     """The ResNet-26 of dense 3x3 convolutions, with a shared trunk.
@@ -25,8 +26,8 @@ def build_dense_resnet26(
     `MultiDomainModel.with_domain`) belong to one domain each.
 
     Args:
-        domains, input_shape, width, dropout, input_dtype, include_top: As
-            `build_resnet26`.
+        domains, input_shape, width, dropout, input_dtype, include_top,
+            gamma_floor: As `build_resnet26`.
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Returns:
@@ -39,29 +40,30 @@ def build_dense_resnet26(
     Reference: Rebuffi, Bilen, Vedaldi, NIPS 2017 and CVPR 2018, and their
     released code.
     """
-    if not width > 0:
-        raise ValueError(f"`width` must be positive. Received: width={width}")
-    return MultiDomainModel(
-        domains={"imagenet12": 1000} if domains is None else domains,
-        backbone=dense_resnet26,
-        backbone_config={"width": width},
+    return build(
+        dense_resnet26,
+        domains,
+        width,
+        gamma_floor,
         input_shape=input_shape,
         input_dtype=input_dtype,
         dropout=dropout,
         include_top=include_top,
-        size_multiple=SIZE_MULTIPLE,
-        **{"name": "dense_resnet26", **kwargs},
+        **kwargs,
     )
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-def dense_resnet26(x, slot, width=1.0):
+def dense_resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
+
+    def norm(x, name):
+        return slot(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
 
     def unit(x, name, n, strides=1):
         n = max(1, round(n * width))
         x = slot(SharedConv2D, name, filters=n, strides=strides)(x)
-        return slot(DomainBatchNormalization, f"{name}_norm")(x)
+        return norm(x, f"{name}_norm")
 
     def relu(x, name):
         return keras.layers.ReLU(name=name)(x)
@@ -77,5 +79,4 @@ def dense_resnet26(x, slot, width=1.0):
                 x = halved_and_widened(x, y.shape[-1], name)
             x = keras.layers.Add(name=f"{name}_add")([x, y])
             x = relu(x, f"{name}_relu2")
-    x = slot(DomainBatchNormalization, "end_norm")(x)
-    return relu(x, "end_relu")
+    return relu(norm(x, "end_norm"), "end_relu")

@@ -6,6 +6,7 @@ from keras_mdl.layers import (
     DomainBatchNormalization,
     SharedPointwiseDepthwiseConv,
 )
+from keras_mdl.layers.domain_norm import GAMMA_FLOOR
 from keras_mdl.models.multi_domain import MultiDomainModel
 
 SIZE_MULTIPLE = 8  # three halvings
@@ -19,6 +20,7 @@ def build_resnet26(
     input_dtype="float32",
     include_top=True,
     depthwise="plain",
+    gamma_floor=GAMMA_FLOOR,
     **kwargs,
 ):
     """The depthwise-separable ResNet-26 with a shared pointwise trunk.
@@ -42,6 +44,7 @@ def build_resnet26(
         depthwise: `"plain"`, or `"do"` for slots that are over-parameterised
             while they train (81 numbers more per channel) and folded after:
             `model.folded()`. One for all domains, or `{domain: kind}`.
+        gamma_floor: As `DomainBatchNormalization`; `None` as published.
         **kwargs: `name` and `dtype`, as for any Keras model.
 
     Returns:
@@ -65,24 +68,49 @@ def build_resnet26(
     for Learning Multiple Visual Domains", AAAI 2019; details (no ReLU after
     the stem, initialisation, zero-padded shortcuts) from the released code.
     """
-    if not width > 0:
-        raise ValueError(f"`width` must be positive. Received: width={width}")
-    return MultiDomainModel(
-        domains={"imagenet12": 1000} if domains is None else domains,
-        backbone=resnet26,
-        backbone_config={"width": width},
+    return build(
+        resnet26,
+        domains,
+        width,
+        gamma_floor,
         input_shape=input_shape,
         input_dtype=input_dtype,
         dropout=dropout,
         include_top=include_top,
         depthwise=depthwise,
+        **kwargs,
+    )
+
+
+def build(backbone, domains, width, gamma_floor, **options):
+    """The `MultiDomainModel` of a ResNet-26 backbone, named after it.
+
+    Args:
+        backbone: A function of `(x, slot, width, gamma_floor)`.
+        domains, width, gamma_floor: As `build_resnet26`.
+        **options: As `MultiDomainModel`.
+
+    Raises:
+        ValueError: For a `width` that is not positive.
+    """
+    if not width > 0:
+        raise ValueError(f"`width` must be positive. Received: width={width}")
+    config = {"width": width}
+    # A domain's file fits equal configurations, and those of older files do
+    # not name the floor.
+    if gamma_floor != GAMMA_FLOOR:
+        config["gamma_floor"] = gamma_floor
+    return MultiDomainModel(
+        {"imagenet12": 1000} if domains is None else domains,
+        backbone,
+        config,
         size_multiple=SIZE_MULTIPLE,
-        **{"name": "resnet26", **kwargs},
+        **{"name": backbone.__name__, **options},
     )
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-def resnet26(x, slot, width=1.0):
+def resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
 
     def channels(n):
@@ -98,7 +126,7 @@ def resnet26(x, slot, width=1.0):
         )(x)
 
     def norm(x, name):
-        return slot(DomainBatchNormalization, name)(x)
+        return slot(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
 
     def relu(x, name):
         return keras.layers.ReLU(name=name)(x)

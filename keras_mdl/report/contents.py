@@ -52,6 +52,7 @@ class Contents:
         parameters: Rows of `MultiDomainModel.summary_by_domain`, as dicts.
         samples: `{domain: [Sample, ...]}`.
         soft_sharing: `SoftSharing.to_dict()`, or `None`.
+        export: `ExportReport.to_dict()`, or `None`.
         settings: `{name: value}`.
         environment: `{name: value}`.
         command: How to make the same run again.
@@ -69,6 +70,7 @@ class Contents:
     environment: dict
     command: str
     soft_sharing: dict | None = None
+    export: dict | None = None
 
     @property
     def further(self):

@@ -1,6 +1,6 @@
 """The figures of a report, each a function of contents and theme."""
 
-from keras_mdl.report.text import method_label, methods_of, totals
+from keras_mdl.report.text import method_label, methods_of
 from keras_mdl.report.theme import legend, new_figure
 
 
@@ -34,18 +34,59 @@ def accuracy_bars(contents, theme):
 
 def parameter_bars(contents, theme):
     """Two stacked bars: separate networks against one trunk and slots."""
-    separate = totals(contents)[1]
     trunk = contents.numbers("trunk")["parameters"]
     count = len(contents.domains)
-    figure, ax = new_figure(theme, 7.6, 1.9)
-    labels = [f"{count} separate networks", "one trunk and slots"]
-    left = [[trunk] * count, [trunk]]
     slots = [contents.numbers(d.name)["parameters"] for d in contents.domains]
-    for y, trunks in enumerate(left):
+    return _stacked_bars(
+        theme,
+        {
+            f"{count} separate networks": ([trunk] * count, slots),
+            "one trunk and slots": ([trunk], slots),
+        },
+        ("pointwise kernels (trunk)", "slots of the domains, heads included"),
+        "{:,}",
+    )
+
+
+def export_bars(export, theme):
+    """Stacked bars: the bytes of an export, package by package.
+
+    Args:
+        export: `ExportReport.to_dict()`.
+        theme: `Theme`.
+    """
+    sizes, domains = export["sizes"], export["domains"]
+    trunk = sizes["trunk"]
+    heads = [d["head"] for d in domains]
+    rows = {
+        f"{len(domains)} separate files": ([trunk] * len(domains), heads),
+        "trunk and own parts": ([trunk], heads),
+        "bundle": ([trunk], [sizes["bundle"] - trunk]),
+        "trunk and packs": ([trunk], [d["pack"] for d in domains]),
+    }
+    return _stacked_bars(
+        theme,
+        {k: [[x / 1000 for x in part] for part in v] for k, v in rows.items()},
+        ("trunk", "own parts of the domains"),
+        "{:,.0f} kB",
+    )
+
+
+def _stacked_bars(theme, rows, names, text):
+    """Horizontal bars of shared parts, then private ones.
+
+    Args:
+        theme: `Theme`.
+        rows: `{label: (shared values, private values)}`.
+        names: Of shared and private, for the legend.
+        text: Format of a bar's sum.
+    """
+    figure, ax = new_figure(theme, 7.6, 0.9 + 0.5 * len(rows))
+    longest = max(sum(map(sum, parts)) for parts in rows.values())
+    for y, parts in enumerate(rows.values()):
         start = 0
-        for values, colour, name in (
-            (trunks, theme.shared, "pointwise kernels (trunk)"),
-            (slots, theme.private, "slots of the domains, heads included"),
+        for values, colour, name in zip(
+            parts, (theme.shared, theme.private), names, strict=True
         ):
             for i, value in enumerate(values):
                 ax.barh(
@@ -60,16 +101,16 @@ def parameter_bars(contents, theme):
                 )
                 start += value
         ax.text(
-            start * 1.0 + separate * 0.01,
+            start + longest * 0.01,
             y,
-            f"{start:,}",
+            text.format(start),
             va="center",
             color=theme.text,
             fontsize=9,
         )
-    ax.set_yticks(range(2), labels)
+    ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
-    ax.set_xlim(0, separate * 1.13)
+    ax.set_xlim(0, longest * 1.13)
     ax.xaxis.set_visible(False)
     ax.yaxis.grid(False)
     ax.spines[["bottom", "left"]].set_visible(False)

@@ -36,6 +36,7 @@ def render_report(contents):
         _isolation(contents),
         _curves(contents),
         _soft_sharing(contents),
+        _export(contents),
         _samples(contents),
         _metrics(contents),
         _settings(contents),
@@ -208,6 +209,27 @@ def _soft_sharing(contents):
             "have the same. Variation: how much the mixed filter differs "
             "between images, as a part of its size.",
         )
+    )
+
+
+def _export(contents):
+    found = contents.export
+    if found is None:
+        return ""
+    sizes, count = found["sizes"], len(found["domains"])
+    alt = "Bytes. " + " ".join(
+        f"{k}: {v / 1000:,.0f} kB." for k, v in sizes.items()
+    )
+    own = sum(d["head"] for d in found["domains"]) / count
+    return (
+        "<h2>On the device</h2>"
+        f"<p>Exported in mode <code>{escape(found['mode'])}</code>, and every "
+        "file run on LiteRT beside the Keras network. The int8 kernels of the "
+        f"trunk, {sizes['trunk'] / 1000:,.0f} kB, are the identical end of "
+        f"all {count} files; a further domain needs {own / 1000:,.0f} kB of "
+        "its own on average.</p>"
+        + picture(partial(figures.export_bars, found), alt)
+        + tables.export_table(found)
     )
 
 

@@ -118,6 +118,30 @@ def cost_table(contents):
     return table(rows, "The trunk is stored once, a slot for each domain.")
 
 
+def export_table(export):
+    """Sizes and answers of the exported files, domain by domain."""
+    rows = [["", "file, kB", "own part, kB", "pack, kB", "trunk shared",
+             "in Keras", "exported", "same class", "images"]]  # fmt: skip
+    for d in export["domains"]:
+        rows.append(
+            [
+                d["domain"],
+                *(f"{d[k] / 1000:,.0f}" for k in ("complete", "head", "pack")),
+                percent(d["shared"]),
+                percent(d["accuracy_keras"]),
+                percent(d["accuracy"]),
+                percent(d["agreement"]),
+                f"{d['images']:,}",
+            ]
+        )
+    return table(
+        rows,
+        "Accuracy on validation images, of the Keras network and of the file "
+        "on LiteRT. Own part: what the domain adds to a device that has the "
+        "trunk; pack: the same compressed, for an update over the air.",
+    )
+
+
 def sample_grid(contents):
     """Validation images of each domain with predictions; wrong ones marked."""
     groups = []

@@ -104,6 +104,20 @@ def summary_text(contents):
                 if contents.isolated
                 else "VIOLATED, see the report."
             ),
+            *_export_lines(contents.export),
             "",
         ]
     )
+
+
+def _export_lines(export):
+    if export is None:
+        return []
+    sizes, domains = export["sizes"], export["domains"]
+    least = min(d["agreement"] for d in domains)
+    return [
+        f"On the device: trunk {sizes['trunk'] / 1000:,.0f} kB once and "
+        f"{sizes['heads'] / 1000:,.0f} kB of own parts; {len(domains)} "
+        f"separate files {sizes['separate'] / 1000:,.0f} kB. Same class as "
+        f"in Keras for {percent(least)} of the images of every domain or more."
+    ]

@@ -1,4 +1,4 @@
-"""The demo's story: a base, further domains on a frozen trunk, the proofs."""
+"""The demo's story: a base, further domains, the proofs, the files."""
 
 import math
 import pathlib
@@ -13,6 +13,7 @@ from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
 from keras_mdl.runs.comparison import Comparison
 from keras_mdl.runs.environment import describe_environment
+from keras_mdl.runs.exporting import export_with_data, require_export
 from keras_mdl.runs.isolation import IsolationTable
 from keras_mdl.runs.networks import build_network
 from keras_mdl.runs.soft_sharing import share
@@ -43,6 +44,7 @@ class Demo:
         self.data = {}
         self.model = None
         self.soft_sharing = None
+        self.exported = None
 
     def run(self):
         """Trains, adds, checks, saves.
@@ -74,6 +76,7 @@ class Demo:
         )
         self.save_and_reload()
         samples = self.evaluate()
+        self.export()
         return self.contents(samples)
 
     def load_data(self):
@@ -188,6 +191,27 @@ class Demo:
             samples[name] = _samples(data, found)
         return samples
 
+    def export(self):
+        """Step 4: files for a phone, if the extra for it is installed."""
+        self._heading("export: a file per domain, one trunk in all of them")
+        try:
+            require_export()
+        except RuntimeError as missing:
+            self.say(f"  left out: {missing}")
+            return
+        report = export_with_data(
+            self.model,
+            self.data,
+            self.folder / "export",
+            self.settings.size,
+            max_accuracy_drop=self.settings.max_accuracy_drop,
+            say=self.say,
+        )
+        self.say(f"\n{report}")
+        found = report.to_dict()
+        del found["folder"]  # it is not in its place yet
+        self.exported = found
+
     def contents(self, samples):
         """What the report shows."""
         s = self.settings
@@ -210,6 +234,7 @@ class Demo:
             parameters=self.model.summary_by_domain().to_dicts(),
             samples=samples,
             soft_sharing=self.soft_sharing,
+            export=self.exported,
             settings=s.to_dict(),
             environment=describe_environment(),
             command=s.command(),

@@ -30,6 +30,7 @@ class DemoSettings:
             bears larger steps, and needs them to be a fair comparison.
         weight_decay: Of AdamW. In so few steps it would change nothing, and
             without it the graphs compile faster.
+        max_accuracy_drop: Accepted for each exported domain.
     """
 
     name: str = "demo"
@@ -50,6 +51,7 @@ class DemoSettings:
     learning_rate: float = 3e-3
     head_learning_rate: float = 1e-2
     weight_decay: float = 0.0
+    max_accuracy_drop: float = 0.02
 
     def command(self):
         """The command line that repeats the run."""
@@ -75,5 +77,7 @@ def quick_settings(**changes):
         "domain_epochs": 1,
         "soft_target": "textures",
         "soft_epochs": 1,
+        # After one epoch the classes are a toss-up, and int8 throws too.
+        "max_accuracy_drop": 0.2,
     }
     return DemoSettings(**{**values, **changes})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_mdl.models import gating
+from keras_mdl.report.text import format_table
 from keras_mdl.runs import fitting
 
 HARD, GATED, COLLAPSED = "hard", "gated", "collapsed"
@@ -63,8 +64,8 @@ class SoftSharing:
 
     def __str__(self):
         domains = self.statistics[0].domains
-        head = ["layer", *domains, "entropy", "variation"]
-        table = [head] + [
+        rows = [["layer", *domains, "entropy", "variation"]]
+        rows += [
             [
                 s.layer,
                 *(f"{w:.2f}" for w in s.mean),
@@ -73,18 +74,11 @@ class SoftSharing:
             ]
             for s in self.statistics
         ]
-        widths = [max(len(r[i]) for r in table) for i in range(len(head))]
-        lines = [
-            "  ".join(
-                c.ljust(w) if i == 0 else c.rjust(w)
-                for i, (c, w) in enumerate(zip(r, widths, strict=True))
-            )
-            for r in table
-        ]
+        text = format_table(rows, "<>")
         if self.accuracy:
             found = ", ".join(f"{k} {v:.3f}" for k, v in self.accuracy.items())
-            lines.append(f"validation accuracy: {found}")
-        return "\n".join(lines)
+            text += f"\nvalidation accuracy: {found}"
+        return text
 
 
 def share(

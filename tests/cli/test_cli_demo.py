@@ -13,6 +13,7 @@ from keras_mdl.runs import demo as story
 FILES = {
     "config.yaml",
     "domains",
+    "export",
     "history.csv",
     "isolation.csv",
     "metrics.csv",

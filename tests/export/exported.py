@@ -36,7 +36,9 @@ def pixels(model, n=100):
 
 def quiet_export(model, folder, **options):
     """`export` on random images; says nothing."""
-    options = {"calibration": pixels(model), "min_agreement": 0.5, **options}
+    options = {"min_agreement": 0.5, **options}
+    if "calibration" not in options:
+        options["calibration"] = pixels(model)
     return export(model, folder, say=lambda _: None, **options)
 
 

@@ -4,12 +4,8 @@ import os
 import pathlib
 import sys
 
-import numpy as np
 import tiny
 import yaml
-from PIL import Image
-
-from keras_mdl.models import MultiDomainModel
 
 HERE = pathlib.Path(__file__).parent
 PIXELS = {
@@ -20,29 +16,11 @@ PIXELS = {
 METHODS = ("pointwise_sharing", "classifier_only", "individual")
 
 
-def tiny_network(domains, input_shape, width, dropout, depthwise):
-    return MultiDomainModel(
-        domains,
-        backbone=tiny.tiny,
-        input_shape=input_shape,
-        size_multiple=8,
-        dropout=dropout,
-        depthwise=depthwise,
-        name="tiny",
-    )
-
-
 def write_images(folder, count=10):
-    """Class folders of noisy plain pictures."""
-    rng = np.random.default_rng(0)
+    """The class folder of each domain."""
     for name, classes in PIXELS.items():
-        for k, colour in enumerate(classes):
-            place = folder / name / f"class{k}"
-            place.mkdir(parents=True)
-            for i in range(count):
-                pixels = rng.normal(colour, 20, (16, 16, 3))
-                picture = Image.fromarray(np.uint8(np.clip(pixels, 0, 255)))
-                picture.save(place / f"{i}.png")
+        colours = {f"class{k}": colour for k, colour in enumerate(classes)}
+        tiny.write_images(folder / name, colours, count, (16, 16))
 
 
 def write_settings(path, **changes):

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from comparing import tiny_network, worker_command, write_images, write_settings
+from comparing import worker_command, write_images, write_settings
+from tiny import tiny_network
 
 from keras_mdl.runs import networks
 from keras_mdl.runs.compare import compare, pool, read_settings

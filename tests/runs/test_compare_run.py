@@ -4,14 +4,9 @@ import fcntl
 import re
 
 import pytest
-from comparing import (
-    METHODS,
-    tiny_network,
-    worker_command,
-    write_images,
-    write_settings,
-)
+from comparing import METHODS, worker_command, write_images, write_settings
 from fake_worker import row
+from tiny import tiny_network
 
 from keras_mdl.runs import networks
 from keras_mdl.runs.compare import compare, pool, read_settings

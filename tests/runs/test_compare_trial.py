@@ -2,7 +2,8 @@
 
 import keras
 import pytest
-from comparing import tiny_network, write_images, write_settings
+from comparing import write_images, write_settings
+from tiny import tiny_network
 
 from keras_mdl.data import DomainData
 from keras_mdl.runs import fitting, networks

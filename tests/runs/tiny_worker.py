@@ -3,13 +3,14 @@
 import sys
 
 import comparing
+import tiny
 
 from keras_mdl.runs import networks
 from keras_mdl.runs.compare import pool, worker
 
 
 def use_tiny():
-    networks.NETWORKS = {"resnet26": comparing.tiny_network}
+    networks.NETWORKS = {"resnet26": tiny.tiny_network}
     pool.COMMAND = comparing.worker_command("tiny_worker")
 
 

@@ -2,10 +2,11 @@
 
 Needs no files and no network. Trains a base domain, adds further domains on
 the frozen trunk, compares each with a classifier alone and with a network of
-its own, checks after every step that no other domain changed by a bit, and
-writes everything to OUT/NAME: model.keras, domains/, metrics.csv,
-history.csv, isolation.csv, tensorboard/, config.yaml, summary.txt and
-report.html, which any browser shows.
+its own, checks after every step that no other domain changed by a bit,
+exports all of them for a phone, and writes everything to OUT/NAME:
+model.keras, domains/, export/, metrics.csv, history.csv, isolation.csv,
+tensorboard/, config.yaml, summary.txt and report.html, which any browser
+shows.
 """
 
 import pathlib

@@ -9,8 +9,9 @@ class Adapter(keras.layers.Layer):
 
     A unit (a dense convolution, or a depthwise and a pointwise one) ends in a
     convolution `conv` that may be shared. An adapter stands in its place and
-    decides how `conv` is used. Subclasses implement `place`, and `folded`
-    where theory allows.
+    decides how `conv` is used: here, that it is called itself, with the kernel
+    of `conv` beside the input. Subclasses implement `build` and `call`, and
+    `folded` where theory allows.
 
     Args:
         filters: Output channels of the convolution.
@@ -37,7 +38,7 @@ class Adapter(keras.layers.Layer):
             x: Its input.
             source: The input of the whole unit.
         """
-        raise NotImplementedError
+        return step(self, x, step(conv, x, kernel_only=True))
 
     def folded(self, kernel, dense):
         """`(kernel, bias)` of one ordinary convolution that computes the same.
@@ -60,15 +61,14 @@ class Adapter(keras.layers.Layer):
             padding=self.padding,
         )
 
-    def output_shape_of(self, input_shape, kernel_shape):
-        """Shape of `convolve`'s result."""
+    def compute_output_shape(self, inputs_shape, kernel_shape):
         sides = []
-        for n, k in zip(input_shape[1:3], kernel_shape[:2], strict=True):
+        for n, k in zip(inputs_shape[1:3], kernel_shape[:2], strict=True):
             if n is not None:
                 n = n if self.padding == "same" else n - k + 1
                 n = -(-n // self.conv_strides)
             sides.append(n)
-        return (input_shape[0], *sides, self.filters)
+        return (inputs_shape[0], *sides, self.filters)
 
     def get_config(self):
         return {

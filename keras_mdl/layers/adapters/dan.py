@@ -47,9 +47,6 @@ class DANController(Adapter):
         self.form = form
         self.rank_ratio = rank_ratio
 
-    def place(self, step, conv, x, source):
-        return step(self, x, step(conv, x, kernel_only=True))
-
     def build(self, inputs_shape, kernel_shape):
         n = self.filters
         rank = max(1, round(self.rank_ratio * n))
@@ -77,9 +74,6 @@ class DANController(Adapter):
 
     def call(self, inputs, kernel):
         return self.convolve(inputs, self.controlled(kernel)) + self.bias
-
-    def compute_output_shape(self, inputs_shape, kernel_shape):
-        return self.output_shape_of(inputs_shape, kernel_shape)
 
     def folded(self, kernel, dense):
         return self.controlled(kernel), ops.convert_to_tensor(self.bias)

@@ -26,9 +26,6 @@ class OwnKernel(Adapter):
         super().__init__(*args, **kwargs)
         self.use_bias = use_bias
 
-    def place(self, step, conv, x, source):
-        return step(self, x, step(conv, x, kernel_only=True))
-
     def build(self, inputs_shape, kernel_shape):
         self.kernel = self.add_weight(
             shape=tuple(kernel_shape),
@@ -50,9 +47,6 @@ class OwnKernel(Adapter):
     def call(self, inputs, kernel):
         y = self.convolve(inputs, self.kernel)
         return y + self.bias if self.use_bias else y
-
-    def compute_output_shape(self, inputs_shape, kernel_shape):
-        return self.output_shape_of(inputs_shape, kernel_shape)
 
     def folded(self, kernel, dense):
         bias = ops.convert_to_tensor(self.bias) if self.use_bias else None

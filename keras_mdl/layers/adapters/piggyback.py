@@ -51,9 +51,6 @@ class PiggybackMask(Adapter):
         super().__init__(*args, **kwargs)
         self.ternary = ternary
 
-    def place(self, step, conv, x, source):
-        return step(self, x, step(conv, x, kernel_only=True))
-
     def build(self, inputs_shape, kernel_shape):
         self.mask = add_mask(self, kernel_shape)
 
@@ -63,9 +60,6 @@ class PiggybackMask(Adapter):
     def masked(self, kernel):
         """`W . b(m)`."""
         return kernel * hard_mask(self.mask, self.ternary)
-
-    def compute_output_shape(self, inputs_shape, kernel_shape):
-        return self.output_shape_of(inputs_shape, kernel_shape)
 
     def folded(self, kernel, dense):
         return self.masked(kernel), None
