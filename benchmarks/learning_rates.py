@@ -30,6 +30,12 @@ def main():
     p.set_defaults(images=8_000, domains=["fashion"])
     p.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     p.add_argument("--rates", nargs="+", type=float, default=RATES)
+    p.add_argument(
+        "--with-norm",
+        action="store_true",
+        help="train the domain's BatchNorms too, for methods that keep the "
+        "base's: does a method fail for want of them?",
+    )
     args = sharing.parse(p)
     for seed in args.seeds:
         model = sharing.base_model(args, seed)
@@ -55,17 +61,18 @@ def held_out_fifth(data):
 
 
 def run(args, seed, model, data, method, rate):
-    key = (str(seed), data.domain.name, method.name, str(rate))
-    for row in sharing.rows(args):
-        if key == tuple(
-            row[k] for k in ("seed", "domain", "method", "learning_rate")
-        ):
-            return
+    epochs = max(1, round(args.images / data.size("train")))
+    name, phase = method.name, method.phase
+    if args.with_norm:
+        name, phase = f"{name} with norms", "adapter_and_norm"
+    key = (str(seed), data.domain.name, name, str(rate), str(epochs))
+    columns = ("seed", "domain", "method", "learning_rate", "epochs")
+    if any(key == tuple(row[c] for c in columns) for row in sharing.rows(args)):
+        return
     keras.utils.set_random_seed(seed)
     _, view = method.start(model, data.domain)
-    epochs = max(1, round(args.images / data.size("train")))
     recipe = get_recipe("quick-domain").replace(
-        phase=method.phase, epochs=epochs, learning_rate=rate
+        phase=phase, epochs=epochs, learning_rate=rate
     )
     start = time.perf_counter()
     fit = fitting.fit(view, recipe, data, args.size, seed)
@@ -73,7 +80,7 @@ def run(args, seed, model, data, method, rate):
         args,
         seed,
         data,
-        method=method.name,
+        method=name,
         accuracy=round(fit.final["val_accuracy"], 4),
         epochs=epochs,
         seconds=round(time.perf_counter() - start),
@@ -84,14 +91,15 @@ def run(args, seed, model, data, method, rate):
 def print_best(rows):
     found = {}
     for row in rows:
-        of_method = found.setdefault(row["method"], {})
+        case = f"{row['method']}, {row['epochs']} epochs"
+        of_method = found.setdefault(case, {})
         rate = float(row["learning_rate"])
         of_method.setdefault(rate, []).append(float(row["accuracy"]))
-    for method, by_rate in found.items():
+    for case, by_rate in found.items():
         means = {r: statistics.fmean(a) for r, a in sorted(by_rate.items())}
         best = max(means, key=means.get)
         all_means = ", ".join(f"{r}: {100 * a:.1f}" for r, a in means.items())
-        print(f"{method}: {best} ({all_means})")
+        print(f"{case}: {best} ({all_means})")
 
 
 if __name__ == "__main__":
