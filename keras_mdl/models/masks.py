@@ -13,7 +13,7 @@ _KEPT, _NEGATIVE = ".kept", ".negative"
 def hardened(path, value):
     """A mask's real numbers as the three that matter; others as they are.
 
-    A mask works through `m > 0.005` and `m < 0` alone. Only these are stored.
+    A mask works through `m > 0.5` and `m < 0` alone. Only these are stored.
     """
     if not path.endswith("/mask"):
         return value

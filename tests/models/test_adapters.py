@@ -161,7 +161,7 @@ def test_low_rank_starts_at_a_truncated_identity():
 
 
 def test_masks_are_exact_and_pass_the_gradient_straight_through():
-    m = keras.ops.convert_to_tensor([-0.3, -1e-9, 0.0, 5e-3, 5.1e-3, 0.7])
+    m = keras.ops.convert_to_tensor([-0.3, -1e-9, 0.0, 0.5, 0.51, 70.0])
     found = keras.ops.convert_to_numpy(hard_mask(m))
     np.testing.assert_array_equal(found, [0, 0, 0, 0, 1, 1])
     ternary = keras.ops.convert_to_numpy(hard_mask(m, ternary=True))
