@@ -8,6 +8,8 @@ import pathlib
 import re
 import statistics
 
+import export_tables
+
 HERE = pathlib.Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE / "RESULTS.md")
 METHODS = ("classifier_only", "pointwise_sharing", "individual")
@@ -271,6 +273,7 @@ TABLES = {
     "do": do_table,
     "do_time": time_table,
     "soft": soft_table,
+    **export_tables.TABLES,
 }
 
 if __name__ == "__main__":

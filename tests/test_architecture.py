@@ -9,8 +9,10 @@ import sys
 
 import pytest
 
-PACKAGE = pathlib.Path(__file__).parents[1] / "keras_mdl"
+ROOT = pathlib.Path(__file__).parents[1]
+PACKAGE = ROOT / "keras_mdl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
+EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
 BELOW = {"domains", "files"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
 ALL |= {"report", "runs"}
@@ -53,7 +55,9 @@ def imports(tree, package):
 
 def own_parts(path):
     """The parts of keras_mdl that a module imports, anywhere in it."""
-    package = ["keras_mdl", *path.relative_to(PACKAGE).parts[:-1]]
+    package = ["keras_mdl"]
+    if PACKAGE in path.parents:
+        package += path.relative_to(PACKAGE).parts[:-1]
     found = set()
     for name in imports(ast.parse(path.read_text()), package):
         parts = name.split(".")
@@ -108,9 +112,23 @@ def test_tensorflow_is_not_imported_with_the_package(path):
 
 
 @every_module
+def test_the_exporter_is_imported_only_where_it_is_used(path):
+    # It is an extra: without it everything else must work.
+    assert "keras_mdl_export" not in top_level_imports(path)
+    if part_of(path) not in ("cli", "runs"):
+        assert "keras_mdl_export" not in path.read_text()
+
+
+@every_module
 def test_files_stay_readable(path):
     limit = 250 if part_of(path) == "layers" else 450
     assert len(path.read_text().splitlines()) <= limit
+
+
+@pytest.mark.parametrize("path", EXPORT, ids=lambda p: p.name)
+def test_the_exporter_knows_models_and_below(path):
+    assert own_parts(path) <= {"models", "layers"} | BELOW
+    assert len(path.read_text().splitlines()) <= 250
 
 
 def test_the_checks_see_what_they_should(tmp_path):

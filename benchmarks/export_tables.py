@@ -1,0 +1,163 @@
+"""Tables of what exports weigh, answer, and take, from `results/`."""
+
+import csv
+import pathlib
+import statistics
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def _rows(name):
+    with open(RESULTS / name, newline="") as f:
+        return list(csv.DictReader(f))
+
+
+def _numbers(rows, column):
+    return [float(r[column]) for r in rows]
+
+
+def accuracy_table():
+    rows = _rows("export_accuracy.csv")
+    lines = [
+        "| mode | Keras, % | exported, % | change of the mean | largest loss "
+        "of a domain | same class, % | trunk shared, % | own part, kB | "
+        "pack, kB |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    seeds = sorted({r["seed"] for r in rows})
+    for mode in dict.fromkeys(r["method"] for r in rows):
+        own = [r for r in rows if r["method"] == mode]
+        before, after = (
+            _numbers(own, c) for c in ("accuracy_keras", "accuracy")
+        )
+        by_seed = [
+            statistics.mean(
+                float(r["accuracy"]) - float(r["accuracy_keras"])
+                for r in own
+                if r["seed"] == seed
+            )
+            for seed in seeds
+            if any(r["seed"] == seed for r in own)
+        ]
+        half = (max(by_seed) - min(by_seed)) / 2
+        worst = max(b - a for b, a in zip(before, after, strict=True))
+        packs = [float(r["pack_bytes"]) for r in own if r["pack_bytes"]]
+        lines.append(
+            f"| {mode} | {100 * statistics.mean(before):.1f} | "
+            f"{100 * statistics.mean(after):.1f} | "
+            f"{100 * statistics.mean(by_seed):+.2f} ± {100 * half:.2f} | "
+            f"{100 * worst:.1f} | "
+            f"{100 * statistics.mean(_numbers(own, 'agreement')):.1f} | "
+            f"{100 * min(_numbers(own, 'shared')):.1f} | "
+            f"{statistics.mean(_numbers(own, 'own_bytes')) / 1000:,.0f} | "
+            + (f"{statistics.mean(packs) / 1000:,.0f} |" if packs else "- |")
+        )
+    first = rows[0]
+    domains = list(dict.fromkeys(r["domain"] for r in rows))
+    images = _numbers(rows, "images")
+    lines += [
+        "",
+        f"{len(domains)} domains ({', '.join(domains)}), seeds "
+        f"{', '.join(seeds)}; {min(images):,.0f} to {max(images):,.0f} "
+        "VALIDATION images of each. Change: mean over domains, then over "
+        "seeds, ± half the range between them. Trunk shared: the least of all "
+        "domains, byte for byte. Every form (models, parts, external, bundle, "
+        f"packs) gave the same bits. Width {first['width']}, {first['size']}x"
+        f"{first['size']} pixels, {first['cpu']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def size_table():
+    rows = _rows("export_size.csv")
+    lines = [
+        "| kB | domains | a file each | bundle | trunk + own parts | "
+        "trunk + packs | one more domain, 100 classes | its pack | "
+        "export, s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+
+        def kilo(*columns, row=r):
+            if any(not row[c] for c in columns):
+                return "-"
+            return f"{sum(float(row[c]) for c in columns) / 1000:,.0f}"
+
+        cells = [
+            r["mode"],
+            r["domains"],
+            kilo("separate_bytes"),
+            kilo("bundle_bytes"),
+            kilo("trunk_bytes", "heads_bytes"),
+            kilo("trunk_bytes", "packs_bytes"),
+            kilo("head_bytes_100_classes"),
+            kilo("pack_bytes_100_classes"),
+            r["seconds"],
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "The paper's network at full width, 72x72 pixels, heads with the class "
+        "counts of the Visual Decathlon (imagenet12 first: 1000), random "
+        f"numbers. 1 kB = 1000 bytes. {rows[0]['cpu']}, {rows[0]['cores']} "
+        "cores.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def latency_table():
+    rows = _rows("export_latency.csv")
+    lines = [
+        "| network | time, of ours in dyn_conv | ms | range | XNNPACK "
+        "partitions | kB |",
+        "|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        lines.append(
+            f"| {r['network']} | {float(r['of_dyn_conv']):.2f} | "
+            f"{float(r['milliseconds']):.2f} | {float(r['low']):.2f} to "
+            f"{float(r['high']):.2f} | {r['partitions']} | "
+            f"{int(r['bytes']) / 1000:,.0f} |"
+        )
+    lines += [
+        "",
+        "Input 72x72, 100 classes, batch 1, one thread, "
+        f"{rows[0]['rounds']} rounds over all networks (median of the rounds' "
+        "best), random numbers. Ours has 498 million multiply-accumulates, "
+        f"the peers have far fewer. {rows[0]['cpu']}: an x86 server, no phone.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def memory_table():
+    rows = _rows("export_memory.csv")
+    lines = [
+        "| form | 1 domain, MB | 10 domains, MB |",
+        "|---|---|---|",
+    ]
+    for form in dict.fromkeys(r["form"] for r in rows):
+        cells = [
+            f"{float(r['megabytes']):.1f} ({r['low']} to {r['high']})"
+            for r in rows
+            if r["form"] == form
+        ]
+        lines.append(f"| {form} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Growth of resident memory by loading and running that many domains "
+        "of the ten of the size table (mode dyn_conv), median of five "
+        "processes.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+TABLES = {
+    "export_accuracy": accuracy_table,
+    "export_size": size_table,
+    "export_latency": latency_table,
+    "export_memory": memory_table,
+}
