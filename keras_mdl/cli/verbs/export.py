@@ -142,6 +142,8 @@ def run(args, console, parser):
             "Every domain is verified on images of its own. Missing in "
             f"--data: {', '.join(missing)}"
         )
+    if mode.int8_activations:
+        _require_enough(data, args.calibration_images)
     report = export_with_data(
         model,
         data,
@@ -161,3 +163,16 @@ def run(args, console, parser):
     )
     console.say(f"\n{report}\n\nwrote {args.out} (read {args.out}/USAGE.md)")
     return report.to_dict()
+
+
+def _require_enough(data, wanted):
+    from keras_mdl_export.checks import MIN_CALIBRATION
+
+    found = {n: min(wanted, d.size("train")) for n, d in data.items()}
+    few = {n: k for n, k in found.items() if k < MIN_CALIBRATION}
+    if few:
+        raise InputError(
+            "--mode int8 measures activations on at least "
+            f"{MIN_CALIBRATION} training images of each domain "
+            f"(--calibration-images). Received: {few}"
+        )
