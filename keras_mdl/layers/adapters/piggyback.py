@@ -39,8 +39,8 @@ class PiggybackMask(Adapter):
     ```
 
     `b` is `hard_mask`; the gradient passes it unchanged. All masks are 1 at
-    the start, `m` = 1. Folds into an ordinary kernel; in a domain's file a mask takes
-    one bit per weight (ternary: two).
+    the start, `m` = 1. Folds into an ordinary kernel; in a domain's file a
+    mask takes one bit per weight (ternary: two).
 
     Args:
         ternary: Whether weights may also change their sign.
