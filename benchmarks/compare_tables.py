@@ -1,11 +1,13 @@
-"""The table of all methods, from the stored rows of `keras-mdl compare`."""
+"""The tables of all methods and of their learning rates, from stored rows."""
 
+import csv
 import pathlib
 
 from keras_mdl.report.compare_summary import summarize_rows
 from keras_mdl.runs.compare.rows import read_rows
 
-FOLDER = pathlib.Path(__file__).parent / "results" / "methods"
+RESULTS = pathlib.Path(__file__).parent / "results"
+FOLDER = RESULTS / "methods"
 
 
 def methods_table():
@@ -45,4 +47,40 @@ def _percent(spread):
     return f"{100 * spread.mean:.1f} ± {100 * spread.half:.1f}"
 
 
-TABLES = {"methods": methods_table}
+def rates_table():
+    with open(RESULTS / "learning_rates.csv", newline="") as f:
+        rows = list(csv.DictReader(f))
+    rates = sorted({float(r["learning_rate"]) for r in rows})
+    cases = dict.fromkeys((r["method"], r["epochs"]) for r in rows)
+    lines = [
+        "| accuracy, % | epochs | " + " | ".join(map(str, rates)) + " |",
+        "|---|---|" + "---|" * len(rates),
+    ]
+    for method, epochs in cases:
+        found = {
+            float(r["learning_rate"]): 100 * float(r["accuracy"])
+            for r in rows
+            if (r["method"], r["epochs"]) == (method, epochs)
+        }
+        best = max(found.values())
+        cells = [
+            "-"
+            if rate not in found
+            else f"**{found[rate]:.1f}**"
+            if found[rate] == best
+            else f"{found[rate]:.1f}"
+            for rate in rates
+        ]
+        lines.append(f"| {method} | {epochs} | {' | '.join(cells)} |")
+    first = rows[0]
+    lines += [
+        "",
+        f"On {first['domain']}, one seed; {first['train_images']} TRAINING "
+        f"images an epoch, measured on {first['validation_images']} further "
+        f"training images. {first['cpu']}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+TABLES = {"methods": methods_table, "rates": rates_table}

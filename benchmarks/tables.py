@@ -8,6 +8,7 @@ import pathlib
 import re
 import statistics
 
+import compare_tables
 import export_tables
 
 HERE = pathlib.Path(__file__).parent
@@ -273,6 +274,7 @@ TABLES = {
     "do": do_table,
     "do_time": time_table,
     "soft": soft_table,
+    **compare_tables.TABLES,
     **export_tables.TABLES,
 }
 
