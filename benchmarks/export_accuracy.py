@@ -29,7 +29,11 @@ from keras_mdl.runs.exporting import evenly_spread, export_with_data
 
 RESULTS = sharing.RESULTS.parent / "export_accuracy.csv"
 # Everything is to be reported here, nothing refused.
-ANYTHING = {"min_shared": 0.0, "max_accuracy_drop": 1.0}
+ANYTHING = {
+    "min_shared": 0.0,
+    "max_accuracy_drop": 1.0,
+    "min_agreement": 0.0,
+}
 
 
 def main():

@@ -67,6 +67,7 @@ def write(name, rows):
 def latency(folder, rounds):
     contents = {**ours(folder), **peers()}
     runners = {name: runner(c) for name, c in contents.items()}
+    print("timing", flush=True)
     times = {name: [] for name in runners}
     for _ in range(rounds):
         for name, (invoke, _) in runners.items():

@@ -69,7 +69,8 @@ def atomic_folder(path, marker, overwrite=False):
     Raises:
         FileExistsError: See `refuse_folder`.
     """
-    path = pathlib.Path(path)
+    # Through a link: what it names is replaced, and it stays a link.
+    path = pathlib.Path(os.path.realpath(path))
     refuse_folder(path, marker, overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = pathlib.Path(
@@ -84,7 +85,11 @@ def atomic_folder(path, marker, overwrite=False):
             refuse_folder(path, marker, overwrite)
             old = hidden.with_suffix(".replaced")
             os.replace(path, old)
-            os.replace(hidden, path)
+            try:
+                os.replace(hidden, path)
+            except BaseException:
+                os.replace(old, path)
+                raise
             shutil.rmtree(old)
         else:
             os.replace(hidden, path)
@@ -99,9 +104,16 @@ def refuse_folder(path, marker, overwrite=False):
     Raises:
         FileExistsError: If `path` exists and `overwrite` is false, or if it
             is a file, or a folder with other things and without `marker`.
+        NotADirectoryError: If something above it is a file.
+        PermissionError: If nothing may be written there.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(os.path.realpath(path))
     if not path.exists():
+        above = next(p for p in path.parents if p.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"Not a folder: {above}")
+        if not os.access(above, os.W_OK):
+            raise PermissionError(f"Nothing may be written into {above}")
         return
     if not overwrite:
         raise FileExistsError(

@@ -6,7 +6,12 @@ import stat
 
 import pytest
 
-from keras_mdl.files import atomic_path, write_text
+from keras_mdl.files import (
+    atomic_folder,
+    atomic_path,
+    refuse_folder,
+    write_text,
+)
 
 
 def test_success_replaces_the_file(tmp_path):
@@ -81,3 +86,46 @@ def test_a_missing_directory_is_named(tmp_path):
 def test_every_name_that_the_system_takes_can_be_written(tmp_path, name):
     write_text(tmp_path / name, "x")
     assert os.listdir(tmp_path) == [name]
+
+
+def write_folder(path, text="new", **options):
+    with atomic_folder(path, "marker", **options) as folder:
+        (folder / "marker").write_text(text)
+
+
+def test_a_folder_behind_a_link_is_replaced_and_the_link_stays(tmp_path):
+    (tmp_path / "deep").mkdir()
+    target, link = tmp_path / "deep" / "real", tmp_path / "link"
+    write_folder(target, "old")
+    link.symlink_to(target)
+    write_folder(link, overwrite=True)
+    assert link.is_symlink()
+    assert (target / "marker").read_text() == "new"
+    assert [p.name for p in target.parent.iterdir()] == ["real"]
+
+
+def test_an_old_folder_comes_back_if_the_new_one_cannot_take_its_place(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "x"
+    write_folder(path, "old")
+    replace, calls = os.replace, []
+
+    def second_fails(source, target):
+        calls.append(source)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, "broken disk")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", second_fails)
+    with pytest.raises(OSError, match="broken disk"):
+        write_folder(path, overwrite=True)
+    assert (path / "marker").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_below_a_file_is_refused_at_once(tmp_path):
+    file = tmp_path / "f"
+    file.touch()
+    with pytest.raises(NotADirectoryError, match=str(file)):
+        refuse_folder(file / "x", "marker")

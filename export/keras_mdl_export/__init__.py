@@ -19,6 +19,8 @@ _HOMES = {
     "make_pack": "packs",
 }
 
+_EXTRA = ("ai_edge_litert", "flatbuffers", "zstandard")
+
 __all__ = sorted(_HOMES)
 
 
@@ -28,7 +30,16 @@ def __getattr__(name):
             f"module {__name__!r} has no attribute {name!r}. "
             f"Its names are: {', '.join(__all__)}"
         )
-    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    try:
+        module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _EXTRA:
+            raise
+        raise ModuleNotFoundError(
+            f"`keras_mdl_export.{name}` needs {error.name}: "
+            "pip install 'keras-mdl[export]'",
+            name=error.name,
+        ) from error
     return getattr(module, name)
 
 

@@ -1,7 +1,12 @@
 """Checks of what is to be exported, before anything is done."""
 
+import importlib.util
+
+import keras
 import numpy as np
 
+from keras_mdl_export.manifest_rules import check_classes
+from keras_mdl_export.metadata import labels_zip
 from keras_mdl_export.modes import get_mode
 
 FORMS = ("models", "parts", "external", "bundle", "packs")
@@ -21,15 +26,17 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
         ValueError: Naming those known.
     """
     possible = FORMS if get_mode(mode).shares else _WITHOUT_SHARING
+    if isinstance(forms, str):
+        forms = [forms]
     forms = possible if forms is None else tuple(dict.fromkeys(forms))
     for label, value, known in (
         ("input_dtype", input_dtype, INPUT_DTYPES),
         ("output", output, OUTPUTS),
-        ("pack_base", pack_base, ("trunk", *model)),
+        ("pack_base", pack_base, (None, *model)),
     ):
         if value not in known:
             raise ValueError(
-                f"`{label}` must be one of {', '.join(known)}. "
+                f"`{label}` must be one of {', '.join(map(str, known))}. "
                 f"Received: {label}={value!r}"
             )
     if not forms or not set(forms) <= set(possible):
@@ -37,21 +44,55 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
             f"`forms` must be some of {', '.join(possible)} in mode {mode!r}. "
             f"Received: {list(forms)}"
         )
-    if "packs" in forms and pack_base != "trunk" and "models" not in forms:
-        raise ValueError(
-            f"Packs on the file of {pack_base!r} need that file: add 'models' "
-            f"to `forms`. Received: {list(forms)}"
+    if "packs" in forms and pack_base is not None:
+        if "models" not in forms or len(model.domains) == 1:
+            raise ValueError(
+                f"Packs on the file of {pack_base!r} are for further domains "
+                "of a receiver that has it: they need the form 'models' and "
+                f"another domain. Received: forms={list(forms)}, domains "
+                f"{', '.join(model)}"
+            )
+    if "packs" in forms and importlib.util.find_spec("zstandard") is None:
+        raise ModuleNotFoundError(
+            "The form 'packs' needs zstandard: "
+            "pip install 'keras-mdl[export]', or choose other `forms`"
         )
     return forms
+
+
+def check_limits(**limits):
+    """Refuses limits that would let everything pass, or nothing.
+
+    Args:
+        **limits: `{name: (value, low)}`; the highest is 1.
+
+    Raises:
+        ValueError: For what is no number from low to 1.
+    """
+    for label, (value, low) in limits.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not low <= value <= 1:
+            raise ValueError(
+                f"`{label}` must be a number from {low} to 1. "
+                f"Received: {label}={value!r}"
+            )
 
 
 def check_model(model):
     """Refuses models that have no files to become.
 
     Raises:
-        ValueError: For a model without heads or of open image size, or a
-            domain with gates.
+        TypeError: For anything but a `MultiDomainModel`.
+        ValueError: For a model without heads or of open image size, a domain
+            with gates, weights that are no numbers, class names that no
+            file of labels can hold, or a backbone that a new process could
+            not find.
     """
+    if not hasattr(model, "variables_by_path"):
+        raise TypeError(
+            "`model` must be a keras_mdl.MultiDomainModel, the whole and not "
+            f"the view of a domain. Received: {type(model).__name__}"
+        )
     config = model.get_config()
     if not config["include_top"]:
         raise ValueError(
@@ -64,6 +105,23 @@ def check_model(model):
             "fixed `input_shape`. "
             f"Received: input_shape={tuple(config['input_shape'])}"
         )
+    backbone = keras.saving.deserialize_keras_object(config["backbone"])
+    if backbone.__module__ == "__main__":
+        raise ValueError(
+            f"The backbone {backbone.__name__!r} is defined in a script or "
+            "notebook. The conversion runs in a process of its own and has to "
+            "import it: put it into a module"
+        )
+    for name, domain in model.domains.items():
+        check_classes(list(domain.classes), f"classes of {name}")
+        labels_zip(domain.classes, 0)
+    for path, variable in model.variables_by_path().items():
+        value = keras.ops.convert_to_numpy(keras.ops.cast(variable, "float32"))
+        if not np.isfinite(value).all():
+            raise ValueError(
+                f"The weights of {path} are not all finite numbers: the "
+                "training diverged"
+            )
     gated = [d for d, layers in config["gates"].items() if layers]
     if gated:
         raise ValueError(
@@ -99,14 +157,17 @@ def checked_images(model, calibration, validation, mode):
     }
     verification = {n: (x, None) for n, x in calibration.items()}
     for name, given in (validation or {}).items():
-        pair = given if isinstance(given, tuple) else (given, None)
-        x = _images(f"validation[{name!r}]", pair[0], shape)
-        labels = None if pair[1] is None else np.asarray(pair[1])
-        if labels is not None and labels.shape != (len(x),):
+        pair = given if isinstance(given, tuple | list) else (given, None)
+        if len(pair) != 2:
             raise ValueError(
-                f"Labels must be integers ({len(x)},), one for each image. "
-                f"Received for {name!r}: shape {labels.shape}"
+                f"`validation[{name!r}]` must be images or (images, labels). "
+                f"Received: {len(pair)} things"
             )
+        x = _images(f"validation[{name!r}]", pair[0], shape)
+        labels = pair[1]
+        if labels is not None and name in model:
+            classes = model.domains[name].num_classes
+            labels = _labels(name, labels, len(x), classes)
         verification[name] = (x, labels)
     for given in (calibration, verification):
         unknown = set(given) - set(model)
@@ -134,6 +195,22 @@ def checked_images(model, calibration, validation, mode):
     return calibration, verification
 
 
+def _labels(name, labels, count, classes):
+    labels = np.asarray(labels)
+    if (
+        labels.shape != (count,)
+        or not np.issubdtype(labels.dtype, np.integer)
+        or labels.min() < 0
+        or labels.max() >= classes
+    ):
+        raise ValueError(
+            f"Labels must be integers ({count},), one for each image, from 0 "
+            f"to {classes - 1}. Received for {name!r}: {labels.dtype} "
+            f"{labels.shape}, {sorted(set(labels.ravel().tolist()))[:8]}"
+        )
+    return labels
+
+
 def _images(label, x, shape):
     x = np.asarray(x)
     if x.ndim != 4 or x.shape[1:] != shape or not len(x):
@@ -142,9 +219,8 @@ def _images(label, x, shape):
             f"size of the network. Received: shape {x.shape}"
         )
     if x.dtype != np.uint8:
-        if not np.issubdtype(x.dtype, np.floating) or not (
-            np.all(np.isfinite(x)) and x.min() >= 0 and x.max() <= 255
-        ):
+        # Written so that NaN is refused too.
+        if x.dtype.kind not in "iuf" or not (x.min() >= 0 and x.max() <= 255):
             raise ValueError(
                 f"`{label}` must be pixels in 0..255, uint8 or float. "
                 f"Received: {x.dtype}, {x.min()} to {x.max()}"

@@ -35,16 +35,16 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
     images = None
     if mode.int8_activations:
         images = str(folder / "calibration.npz")
-        np.savez(images, **calibration)
+        # By number: NumPy does not take every name.
+        np.savez(images, *(calibration[name] for name in model))
     backbone = keras.saving.deserialize_keras_object(
         model.get_config()["backbone"]
     )
     job = {
         "model": str(path),
         # It registers itself with Keras when its module is imported.
-        "modules": [m for m in [backbone.__module__] if m != "__main__"],
+        "module": backbone.__module__,
         "input_dtype": input_dtype,
-        "int8": mode.int8_activations,
         "calibration": images,
         "folder": str(folder),
     }

@@ -22,7 +22,7 @@ from keras_mdl_export.modes import get_mode
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.runtime import run_all
 from keras_mdl_export.trunk import (
-    as_bytes,
+    in_float32,
     snapped,
     stored_kernels,
     trunk_kernels,
@@ -41,7 +41,7 @@ def export(
     input_dtype="uint8",
     output="probabilities",
     forms=None,
-    pack_base="trunk",
+    pack_base=None,
     min_shared=0.9,
     max_accuracy_drop=0.02,
     min_agreement=0.9,
@@ -79,11 +79,11 @@ def export(
             `"external"` (LiteRT's external weights), `"bundle"` (all domains
             in one file), `"packs"` (zstd, for updates over the air). Default
             all; without sharing only `"models"` and `"bundle"`.
-        pack_base: What the receiver of a pack has: `"trunk"`, or the file of
-            a domain, by name.
+        pack_base: Name of the domain whose file the receiver of a pack has;
+            default: it has the trunk.
         min_shared: Part of the trunk's bytes that each domain must share.
         max_accuracy_drop: Accepted loss of accuracy, for domains with labels.
-        min_agreement: Accepted part of equal top classes, for the others.
+        min_agreement: Accepted part of images with the same top class.
         overwrite: Whether to replace an export in `folder`.
         say: Function that shows a line of progress.
 
@@ -102,11 +102,24 @@ def export(
     from keras_mdl.files import atomic_folder, refuse_folder
 
     folder = pathlib.Path(folder)
-    model = _only(model, domains)
+    checks.check_model(model)
+    everything, model = list(model), _only(model, domains)
+    calibration, validation = (
+        {
+            k: v
+            for k, v in (x or {}).items()
+            if k in model or k not in everything
+        }
+        for x in (calibration, validation)
+    )
     forms = checks.check_choices(
         model, mode, input_dtype, output, forms, pack_base
     )
-    checks.check_model(model)
+    checks.check_limits(
+        min_shared=(min_shared, 0),
+        max_accuracy_drop=(max_accuracy_drop, -1),
+        min_agreement=(min_agreement, 0),
+    )
     mode = get_mode(mode)
     calibration, images = checks.checked_images(
         model, calibration, validation, mode
@@ -114,9 +127,13 @@ def export(
     refuse_folder(folder, packaging.MARKER, overwrite)
 
     say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
-    expected = _outputs(model, images, output)
-    converted = _ordinary(model)
-    at_grid = expected
+    converted = in_float32(_ordinary(model))
+    if mode.shares and not trunk_kernels(converted):
+        raise ValueError(
+            "The backbone has no shared convolution kernel, so there is no "
+            "trunk to share: choose mode 'float32_folded' or 'float16_folded'"
+        )
+    expected = at_grid = _outputs(model, images, output)
     if mode.kernels == "int8":
         converted = snapped(converted)
         at_grid = _outputs(converted, images, output)
@@ -135,7 +152,11 @@ def export(
         verification.require_sound(name, tree, least)
     shared = {}
     if mode.shares:
-        found = [sharing.sharing_of(n, t, stored) for n, t in trees.items()]
+        adapters = model.get_config()["adapters"]
+        found = [
+            sharing.sharing_of(n, t, stored, adapters.get(n))
+            for n, t in trees.items()
+        ]
         sharing.require_sharing(found, min_shared)
         shared = {s.domain: s for s in found}
     with atomic_folder(folder, packaging.MARKER, overwrite) as hidden:
@@ -143,7 +164,6 @@ def export(
         manifest = packaging.write(
             hidden,
             trees,
-            {k: as_bytes(v) for k, v in stored.items()} if mode.shares else {},
             stored if mode.shares else {},
             {
                 "created_with": _versions(),
@@ -230,4 +250,9 @@ def _verify(folder, forms, images, expected, at_grid, work):
 
 def _versions():
     names = ("keras-mdl", "keras", "tensorflow", "ai-edge-litert")
-    return {n.replace("-", "_"): importlib.metadata.version(n) for n in names}
+    found = {}
+    for name in names:
+        # Builds may have names of their own (tensorflow-cpu, nightly ones).
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name.replace("-", "_")] = importlib.metadata.version(name)
+    return found

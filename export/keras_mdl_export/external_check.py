@@ -25,8 +25,11 @@ def check_external(content, trunk_bytes, what):
             f"{what} is no TFLite file: expected the identifier "
             f"{_IDENTIFIER!r}. Received: {bytes(content[4:8])!r}"
         )
+    # Not inside: a package that is missing is no damage.
+    from ai_edge_litert import schema_py_generated as schema
+
     try:
-        groups, places, inner = _read(content)
+        groups, places, inner = _read(content, schema)
     except Exception as error:
         # Reading a broken flatbuffer fails in whatever way its bytes ask for.
         raise ValueError(f"{what} is no valid flatbuffer: {error}") from None
@@ -49,9 +52,7 @@ def check_external(content, trunk_bytes, what):
             )
 
 
-def _read(content):
-    from ai_edge_litert import schema_py_generated as schema
-
+def _read(content, schema):
     model = schema.Model.GetRootAs(content, 0)
     groups = [
         model.ExternalBufferGroups(i).Name()

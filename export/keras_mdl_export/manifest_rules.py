@@ -122,7 +122,7 @@ def _trunk(trunk, files):
 def _domain(domain, where, files, trunk, used):
     if not isinstance(domain, dict):
         _refuse(where, "an object", domain)
-    _classes(domain.get("classes"), f"{where}.classes")
+    check_classes(domain.get("classes"), f"{where}.classes")
     _three_numbers(domain.get("mean"), -math.inf, f"{where}.mean")
     _three_numbers(domain.get("std"), 0.0, f"{where}.std")
     for key in ("sharing", "verification"):
@@ -147,7 +147,13 @@ def _domain(domain, where, files, trunk, used):
         _listed(domain.get("pack_base"), f"{where}.pack_base", files, None)
 
 
-def _classes(classes, where):
+def check_classes(classes, where):
+    """Checks the names of a domain's classes.
+
+    Args:
+        classes: List of names.
+        where: Its place, for messages.
+    """
     if not isinstance(classes, list) or not 2 <= len(classes) <= _MAX_ITEMS:
         _refuse(where, f"a list of 2 to {_MAX_ITEMS} names", classes)
     for name in classes:

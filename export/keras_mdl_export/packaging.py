@@ -19,15 +19,14 @@ from keras_mdl_export.metadata import (
     labels_zip,
     metadata_bytes,
 )
+from keras_mdl_export.trunk import as_bytes
 
 MARKER = "manifest.json"  # every export has it
 TRUNK = "parts/trunk.bin"
 BUNDLE = "bundle.tflite"
 
 
-def write(
-    folder, trees, tail, kernels, facts, domains, shared, forms, pack_base
-):
+def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
     """Writes the chosen forms and the manifest that binds them.
 
     A domain's complete file is `head + trunk.bin + labels.zip`, byte for
@@ -37,18 +36,18 @@ def write(
     Args:
         folder: An empty folder.
         trees: `{domain: schema.ModelT}`.
-        tail: `{layer: uint8 array}` of the trunk; empty if nothing is shared.
-        kernels: The same with shapes and dtypes.
+        kernels: `{layer: array}` of the trunk as the files hold it; empty if
+            nothing is shared.
         facts: `created_with`, `mode`, `input` and `output` of the manifest.
         domains: `{name: keras_mdl.Domain}`.
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
-        pack_base: `"trunk"` or a domain.
+        pack_base: A domain, or `None` for the trunk.
 
     Returns:
         The `Manifest`, written.
     """
-    arrays = list(tail.values())
+    arrays = [as_bytes(kernel) for kernel in kernels.values()]
     trunk = tail_bytes(arrays)
     files, complete, heads, entries = {}, {}, {}, {}
 
@@ -141,13 +140,13 @@ def with_metadata(tree, domain, facts):
 
 
 def _packs_on_trunk(forms, pack_base):
-    return "packs" in forms and pack_base == "trunk"
+    return "packs" in forms and pack_base is None
 
 
 def _add_packs(add, entries, complete, trunk, pack_base):
     from keras_mdl_export.packs import make_pack
 
-    if pack_base == "trunk":
+    if pack_base is None:
         base, path = trunk, TRUNK
     else:
         base, path = complete[pack_base], f"models/{pack_base}.tflite"

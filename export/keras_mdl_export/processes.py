@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 _TAIL = 3000  # characters of a log that an error shows
 
@@ -37,7 +38,7 @@ def start(module, folder, name, job, **environment):
     with open(log, "wb") as f:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(path)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # see `end_with_parent`
             stdout=f,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -56,7 +57,9 @@ def wait(handle, what):
         ProcessError: If it did not end well.
     """
     process, log = handle
-    if process.wait() == 0:
+    process.wait()
+    process.stdin.close()
+    if process.returncode == 0:
         return
     how = (
         f"was ended by signal {-process.returncode}"
@@ -74,3 +77,15 @@ def stop(handle):
     process, _ = handle
     process.kill()
     process.wait()
+    process.stdin.close()
+
+
+def end_with_parent():
+    """In such a process: ends it when the one that started it is gone."""
+
+    def watch():
+        # The pipe ends with the other process, even after `kill -9`.
+        os.read(0, 1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -34,10 +34,12 @@ def run_all(folder, forms, images, work):
         ProcessError: If a file cannot be loaded or run, or forms differ.
     """
     work = pathlib.Path(work)
-    np.savez(work / "images.npz", **images)
+    # By number: NumPy does not take every name.
+    np.savez(work / "images.npz", *images.values())
     job = {
         "folder": str(folder),
         "forms": list(forms),
+        "domains": list(images),
         "images": str(work / "images.npz"),
         "outputs": str(work / "outputs.npz"),
     }
@@ -47,25 +49,27 @@ def run_all(folder, forms, images, work):
     finally:
         processes.stop(handle)
     with np.load(work / "outputs.npz") as found:
-        return {name: found[name] for name in images}
+        return {name: found[f"arr_{i}"] for i, name in enumerate(images)}
 
 
 def main(job):
     """Runs the job in a JSON file; see `run_all`."""
+    processes.end_with_parent()
     job = json.loads(pathlib.Path(job).read_text(encoding="utf-8"))
     images = np.load(job["images"])
     first, *others = [load(job["folder"], form) for form in job["forms"]]
-    outputs = {}
-    for name in first:
-        outputs[name] = first[name](images[name])
+    outputs = []
+    for i, name in enumerate(job["domains"]):
+        x = images[f"arr_{i}"]
+        outputs.append(first[name](x))
         for form, classifiers in zip(job["forms"][1:], others, strict=True):
-            few = classifiers[name](images[name][:_FORMS_ON])
-            if not np.array_equal(few, outputs[name][:_FORMS_ON]):
+            few = classifiers[name](x[:_FORMS_ON])
+            if not np.array_equal(few, outputs[-1][:_FORMS_ON]):
                 raise RuntimeError(
                     f"The form {form!r} of domain {name!r} does not give the "
                     f"outputs of the form {job['forms'][0]!r}, bit for bit"
                 )
-    np.savez(job["outputs"], **outputs)
+    np.savez(job["outputs"], *outputs)
 
 
 if __name__ == "__main__":

@@ -42,13 +42,14 @@ class Sharing:
         }
 
 
-def sharing_of(domain, model, stored):
+def sharing_of(domain, model, stored, adapter=None):
     """Looks each of the trunk's kernels up in a file, by its bytes.
 
     Args:
         domain: Name of the domain.
         model: Its file as a `schema.ModelT`.
         stored: `{layer: kernel}` of the trunk, in the dtype of the files.
+        adapter: Kind of the domain's adapter, if it has one.
 
     Returns:
         A `Sharing`.
@@ -60,7 +61,11 @@ def sharing_of(domain, model, stored):
         if kernel.tobytes() in there:
             shared += kernel.nbytes
         else:
-            unshared[layer] = _reason(kernel, found)
+            unshared[layer] = (
+                f"its adapter ({adapter}) gives the domain a kernel of its own"
+                if adapter
+                else _reason(kernel, found)
+            )
     total = sum(k.nbytes for k in stored.values())
     return Sharing(domain, shared, total, unshared)
 
@@ -115,8 +120,8 @@ def _reason(kernel, found):
     ]
     if not like:
         return (
-            "no kernel of this shape and dtype in the file: the domain has "
-            "an adapter here, or the converter stores small kernels otherwise"
+            "no kernel of this shape and dtype in the file: the converter "
+            "stores small kernels otherwise"
         )
     rows = kernel.reshape(len(kernel), -1)
 

@@ -86,22 +86,20 @@ def require_close(found, max_accuracy_drop, min_agreement):
         found: `{domain: Verification}`.
         max_accuracy_drop: Largest accepted loss of accuracy, 0 to 1; for
             domains with labels.
-        min_agreement: Smallest accepted part of equal top classes; for
-            domains without labels.
+        min_agreement: Smallest accepted part of equal top classes.
 
     Raises:
         VerificationError: With the figures of the domains that fail.
     """
     failed = []
     for name, v in found.items():
-        if v.drop is None:
-            if v.agreement < min_agreement:
-                failed.append(
-                    f"{name}: the same top class in {100 * v.agreement:.1f} % "
-                    f"of {v.images} images, expected at least "
-                    f"{100 * min_agreement:.1f} % (`min_agreement`)"
-                )
-        elif v.drop > max_accuracy_drop + 1e-9:
+        if v.agreement < min_agreement:
+            failed.append(
+                f"{name}: the same top class in {100 * v.agreement:.1f} % "
+                f"of {v.images} images, expected at least "
+                f"{100 * min_agreement:.1f} % (`min_agreement`)"
+            )
+        if v.drop is not None and v.drop > max_accuracy_drop + 1e-9:
             failed.append(
                 f"{name}: accuracy {v.accuracy_keras:.4f} in Keras, "
                 f"{v.accuracy_snapped:.4f} with the trunk on its int8 grid, "

@@ -11,32 +11,32 @@ import pathlib
 import sys
 import tempfile
 
+from keras_mdl_export.processes import end_with_parent
+
 
 def main(job):
     """Converts.
 
     Args:
-        job: Path of a JSON file: `model` (.keras file), `modules` (to import
-            for custom backbones), `domains`, `input_dtype`, `int8`,
-            `calibration` (.npz of images by domain, or `null`), `folder`
-            (for the `.tflite` files).
+        job: Path of a JSON file: `model` (.keras file), `module` (of the
+            backbone), `domains`, `input_dtype`, `calibration` (.npz of images
+            in the order of the model's domains: full int8; or `null`),
+            `folder` (for the `.tflite` files).
     """
     import numpy as np
 
     import keras_mdl
 
+    end_with_parent()
     job = json.loads(pathlib.Path(job).read_text(encoding="utf-8"))
-    for module in job["modules"]:
-        importlib.import_module(module)
+    importlib.import_module(job["module"])
     model = keras_mdl.load_model(job["model"])
-    images = np.load(job["calibration"]) if job["calibration"] else {}
+    images = dict.fromkeys(model)
+    if job["calibration"]:
+        with np.load(job["calibration"]) as found:
+            images = {n: found[f"arr_{i}"] for i, n in enumerate(model)}
     for name in job["domains"]:
-        content = convert(
-            model[name],
-            name,
-            job["input_dtype"],
-            images[name] if job["int8"] else None,
-        )
+        content = convert(model[name], name, job["input_dtype"], images[name])
         pathlib.Path(job["folder"], f"{name}.tflite").write_bytes(content)
         print(f"converted {name}", flush=True)
 

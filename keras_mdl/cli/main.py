@@ -1,8 +1,11 @@
 """`main`: parses, runs one command, and turns its end into a status."""
 
 import argparse
+import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 
 from keras_mdl.cli import verbs
@@ -82,7 +85,8 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(map(str, argv))
     debug = "--debug" in argv
     try:
-        return _run(argv)
+        with _terminated_as_interrupted():
+            return _run(argv)
     except SystemExit as end:  # argparse, after --help or --version
         return end.code or SUCCESS
     except InputError as error:
@@ -112,6 +116,23 @@ def _run(argv):
         result = verb.run(args, console, parsers[args.command])
     console.result(result)
     return SUCCESS
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted():
+    """SIGTERM cleans up as Ctrl-C does: no half-written folder stays."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _apply_config_flag(argv, parsers):

@@ -4,8 +4,7 @@ import importlib.util
 
 import numpy as np
 
-from keras_mdl.data import Preprocess
-from keras_mdl.runs.fitting import has_labels
+from keras_mdl.runs.fitting import batches, has_labels
 
 _NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
 
@@ -70,17 +69,18 @@ def evenly_spread(data, split, size, limit):
     Returns:
         `(images, labels)`: uint8 `(n, size, size, 3)` and int32 `(n,)`.
     """
-    batches = data.batches(
-        split, preprocess=Preprocess.default(size), dtype="uint8"
-    )
-    pairs = [batches[i] for i in range(len(batches))]
-    images = np.concatenate([x for x, _ in pairs])
-    labels = np.concatenate([y for _, y in pairs])
+    labels = np.asarray(data.labels(split))
     # Of sorted classes the first images would all be of one class.
     order = np.argsort(labels, kind="stable")
     spread = np.linspace(0, len(order) - 1, min(limit, len(order)))
     chosen = np.sort(order[spread.round().astype(int)])
-    return images[chosen], labels[chosen]
+    # Batch by batch: a whole split need not fit into the memory.
+    images, start = [], 0
+    for batch, _ in batches(data, split, size, dtype="uint8"):
+        inside = chosen[(chosen >= start) & (chosen < start + len(batch))]
+        images.append(np.asarray(batch)[inside - start])
+        start += len(batch)
+    return np.concatenate(images), labels[chosen]
 
 
 def require_export():

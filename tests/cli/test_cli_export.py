@@ -53,7 +53,7 @@ def test_modes_and_forms(run, two, images, tmp_path):
     [
         (("--mode", "int4"), "Known modes: dyn_conv"),
         (("--forms", "zip"), "models, parts, external, bundle, packs"),
-        (("--pack-base", "x"), "trunk, colours, shades"),
+        (("--pack-base", "x"), "None, colours, shades"),
         (("--min-shared", "2"), r"a number in [0, 1)"),
     ],
 )

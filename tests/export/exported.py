@@ -46,6 +46,6 @@ def keras_outputs(model, name, x):
     """Probabilities of a domain's view."""
     view = model[name]
     x = x.astype(str(view.inputs[0].dtype))
-    logits = keras.ops.convert_to_numpy(view(x))
+    logits = keras.ops.convert_to_numpy(view(x)).astype("float32")
     e = np.exp(logits - logits.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)

@@ -21,9 +21,19 @@ from keras_mdl_export.modes import MODES
 from keras_mdl_export.processes import ProcessError
 from keras_mdl_export.sharing import SharingError
 from keras_mdl_export.verification import VerificationError
-from tiny import fit
+from tiny import fit, tiny
 
-from keras_mdl import build_resnet26
+from keras_mdl import (
+    DomainBatchNormalization,
+    MultiDomainModel,
+    build_resnet26,
+)
+
+
+@keras.saving.register_keras_serializable("keras_mdl_tests")
+def without_trunk(x, slot):
+    return slot(DomainBatchNormalization, "norm")(x)
+
 
 FORMS = ("models", "parts", "external", "bundle", "packs")
 
@@ -255,7 +265,39 @@ def test_less_sharing_can_be_allowed_and_still_answers(tmp_path):
     )
 
 
+def test_an_adapter_with_a_kernel_of_its_own_is_named(tmp_path):
+    model = small_model(["a"]).with_domain("b", classes=2, adapter="serial")
+    with pytest.raises(SharingError, match=r"its adapter \(serial\) gives"):
+        quiet_export(model, tmp_path / "e")
+
+
 # === What else a domain can be ===
+
+
+def test_names_that_files_and_libraries_use_themselves(tmp_path):
+    names = ["trunk", "file", "x", "x.npy"]
+    model = small_model(dict.fromkeys(names, 3))
+    for name in names:  # each answers something else
+        head = model.variables_by_path()[f"domains/{name}/head/head/bias"]
+        head.assign(np.random.default_rng(len(name)).normal(0, 3, 3))
+    quiet_export(model, tmp_path / "e", mode="float32", min_agreement=1.0)
+    for name, x in pixels(model, 5).items():
+        np.testing.assert_allclose(
+            load(tmp_path / "e")[name](x),
+            keras_outputs(model, name, x),
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_networks_of_sixteen_bits(tmp_path, policy):
+    model = small_model(dtype=policy)
+    report = quiet_export(model, tmp_path / "e", mode="float32")
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+    x = pixels(model, 20)["b"]
+    np.testing.assert_allclose(
+        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=0.05
+    )
 
 
 def test_over_parameterised_slots_are_folded(tmp_path):
@@ -302,7 +344,12 @@ def test_gates_are_refused_until_they_are_collapsed(tmp_path):
         ({"mode": "float32_folded", "forms": ["parts"]}, r"models, bundle"),
         ({"input_dtype": "int8"}, r"uint8, float32"),
         ({"output": "argmax"}, r"probabilities, logits"),
-        ({"pack_base": "c"}, r"trunk, a, b"),
+        ({"pack_base": "c"}, r"None, a, b"),
+        ({"pack_base": "a", "forms": ["packs"]}, r"need the form 'models'"),
+        ({"pack_base": "a", "domains": ["a"]}, r"another domain"),
+        ({"min_shared": 90}, r"`min_shared` must be a number from 0 to 1"),
+        ({"min_agreement": float("nan")}, r"number from 0 to 1.*nan"),
+        ({"max_accuracy_drop": None}, r"number from -1 to 1.*None"),
         ({"domains": ["c"]}, r"'c'"),
         ({"calibration": None}, r"Missing: a, b"),
         ({"calibration": {"c": np.zeros((1, 8, 8, 3))}}, r"unknown domains: c"),
@@ -322,12 +369,54 @@ def test_gates_are_refused_until_they_are_collapsed(tmp_path):
             },
             r"Labels must be integers \(2,\)",
         ),
+        (
+            {"validation": {"a": (np.zeros((1, 8, 8, 3), "uint8"), [3])}},
+            r"from 0 to 2.*\[3\]",
+        ),
+        (
+            {"validation": {"a": (np.zeros((1, 8, 8, 3), "uint8"), [0.0])}},
+            r"Labels must be integers.*float64",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         quiet_export(small_model(), tmp_path / "e", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_view_is_no_model(tmp_path):
+    with pytest.raises(TypeError, match="the whole and not"):
+        quiet_export(small_model()["a"], tmp_path / "e", calibration={})
+
+
+def test_a_diverged_domain_is_named(tmp_path):
+    model = turn_gamma(small_model(), "b", np.nan)
+    with pytest.raises(ValueError, match=r"domains/b/norm1.*diverged"):
+        quiet_export(model, tmp_path / "e")
+
+
+def test_a_class_name_that_no_label_file_can_hold(tmp_path):
+    model = small_model(["a"]).with_domain("b", classes=["x", "y\nz"])
+    with pytest.raises(ValueError, match="one line"):
+        quiet_export(model, tmp_path / "e")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backbone_of_a_script_is_refused_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny, "__module__", "__main__")
+    with pytest.raises(ValueError, match="put it into a module"):
+        quiet_export(small_model(), tmp_path / "e")
+
+
+def test_without_a_trunk_there_is_nothing_to_share(tmp_path):
+    model = MultiDomainModel(
+        {"a": 2}, backbone=without_trunk, input_shape=(8, 8, 3)
+    )
+    with pytest.raises(ValueError, match="float32_folded"):
+        quiet_export(model, tmp_path / "e")
+    quiet_export(model, tmp_path / "e", mode="float32_folded")
+    assert list(load(tmp_path / "e")) == ["a"]
 
 
 def test_int8_needs_enough_images(tmp_path):

@@ -57,10 +57,9 @@ def add_arguments(parser):
     )
     parser.add_argument(
         "--pack-base",
-        default="trunk",
-        metavar="NAME",
-        help="what the receiver of a pack has: trunk, or the file of a domain "
-        "(default: %(default)s)",
+        metavar="DOMAIN",
+        help="domain whose file the receiver of a pack has (default: it has "
+        "the trunk)",
     )
     parser.add_argument(
         "--calibration-images",
@@ -136,6 +135,8 @@ def run(args, console, parser):
                 f"The images of {name!r} have other classes than the model. "
                 f"Expected: {', '.join(model.domains[name].classes[:8])}, ..."
             )
+        if name in data:
+            raise InputError(f"Two SPECs of --data are for the domain {name!r}")
         data[name] = found
     if missing := [n for n in model if n not in data]:
         raise InputError(
