@@ -15,11 +15,13 @@ Forms take turns in one process; `ratio_to_sum` is the median over rounds of
 each form's time by that of `sum` in the same round. Memory is the growth of
 the peak resident set of a process of its own that runs the one form (of `sum`
 and the chosen form, forward + backward; Linux). What
-`keras_mdl` chooses is in `chosen`. Rows go to `results/gate_mixing.csv`.
+`keras_mdl` chooses is in `chosen`. Rows go to `results/gate_mixing.csv`; those
+that exist are not measured again.
 """
 
 import argparse
 import csv
+import itertools
 import json
 import pathlib
 import re
@@ -39,6 +41,7 @@ from keras_mdl.layers.depthwise import shifts_are_faster
 RESULTS = pathlib.Path(__file__).parent / "results" / "gate_mixing.csv"
 LAYERS = {"early": (72, 64), "late": (9, 512)}
 FORMS = ("sum", "channels", "shifts")
+_PASS = {False: "forward", True: "forward+backward"}
 
 
 def form_of(name):
@@ -133,14 +136,24 @@ def main():
         print(measure_memory(*json.loads(args.memory)))
         return
     chosen = "shifts" if shifts_are_faster() else "channels"
-    rows = [
-        row
-        for layer in LAYERS
-        for batch in (1, 32)
-        for domains in (2, 5, 10)
-        for backward in (False, True)
-        for row in compare(args, chosen, layer, batch, domains, backward)
-    ]
+    for case in itertools.product(LAYERS, (1, 32), (2, 5, 10), (False, True)):
+        if not finished(args, *case):
+            write(args, list(compare(args, chosen, *case)))
+
+
+def finished(args, layer, batch, domains, backward):
+    if not args.out.exists():
+        return False
+    case = (layer, str(batch), str(domains), _PASS[backward])
+    with open(args.out, newline="") as f:
+        return any(
+            case == (r["layer"], r["batch"], r["domains"], r["pass"])
+            and r["backend"] == keras.backend.backend()
+            for r in csv.DictReader(f)
+        )
+
+
+def write(args, rows):
     new = not args.out.exists()
     with open(args.out, "a", newline="") as f:
         writer = csv.DictWriter(f, list(rows[0]))
@@ -168,7 +181,7 @@ def compare(args, chosen, layer, batch, domains, backward):
             "layer": layer,
             "batch": batch,
             "domains": domains,
-            "pass": "forward+backward" if backward else "forward",
+            "pass": _PASS[backward],
             "form": name,
             "chosen": name == chosen,
             "ms": round(1e3 * statistics.median(t[name] for t in rounds), 3),
