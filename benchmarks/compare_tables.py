@@ -51,33 +51,30 @@ def rates_table():
     with open(RESULTS / "learning_rates.csv", newline="") as f:
         rows = list(csv.DictReader(f))
     rates = sorted({float(r["learning_rate"]) for r in rows})
-    cases = dict.fromkeys((r["method"], r["epochs"]) for r in rows)
+    columns = ("domain", "method", "epochs")
     lines = [
-        "| accuracy, % | epochs | " + " | ".join(map(str, rates)) + " |",
-        "|---|---|" + "---|" * len(rates),
+        "| accuracy, % | | epochs | " + " | ".join(map(str, rates)) + " |",
+        "|---|---|---|" + "---|" * len(rates),
     ]
-    for method, epochs in cases:
+    for case in dict.fromkeys(tuple(r[c] for c in columns) for r in rows):
         found = {
-            float(r["learning_rate"]): 100 * float(r["accuracy"])
+            float(r["learning_rate"]): f"{100 * float(r['accuracy']):.1f}"
             for r in rows
-            if (r["method"], r["epochs"]) == (method, epochs)
+            if case == tuple(r[c] for c in columns)
         }
-        best = max(found.values())
-        cells = [
-            "-"
-            if rate not in found
-            else f"**{found[rate]:.1f}**"
-            if found[rate] == best
-            else f"{found[rate]:.1f}"
-            for rate in rates
-        ]
-        lines.append(f"| {method} | {epochs} | {' | '.join(cells)} |")
-    first = rows[0]
+        best = max(found, key=lambda rate, f=found: float(f[rate]))
+        found[best] = f"**{found[best]}**"
+        cells = [*case, *(found.get(rate, "-") for rate in rates)]
+        lines.append("| " + " | ".join(cells) + " |")
+    sizes = {
+        r["domain"]: f"{r['domain']}: {r['train_images']} and "
+        f"{r['validation_images']}"
+        for r in rows
+    }
     lines += [
         "",
-        f"On {first['domain']}, one seed; {first['train_images']} TRAINING "
-        f"images an epoch, measured on {first['validation_images']} further "
-        f"training images. {first['cpu']}.",
+        "One seed. TRAINING images alone, to train on and to measure with: "
+        f"{'; '.join(sizes.values())}. {rows[0]['cpu']}.",
         "",
     ]
     return "\n".join(lines)
