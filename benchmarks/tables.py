@@ -10,6 +10,7 @@ import statistics
 
 import compare_tables
 import export_tables
+import gate_tables
 
 HERE = pathlib.Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE / "RESULTS.md")
@@ -276,6 +277,7 @@ TABLES = {
     "soft": soft_table,
     **compare_tables.TABLES,
     **export_tables.TABLES,
+    **gate_tables.TABLES,
 }
 
 if __name__ == "__main__":
