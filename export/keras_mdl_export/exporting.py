@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import importlib.metadata
 import pathlib
 import tempfile
 
@@ -166,7 +165,6 @@ def export(
             trees,
             stored if mode.shares else {},
             {
-                "created_with": _versions(),
                 "mode": mode.name,
                 "input": {
                     "shape": [1, *model.get_config()["input_shape"]],
@@ -246,13 +244,3 @@ def _verify(folder, forms, images, expected, at_grid, work):
         )
         for name, (_, labels) in images.items()
     }
-
-
-def _versions():
-    names = ("keras-mdl", "keras", "tensorflow", "ai-edge-litert")
-    found = {}
-    for name in names:
-        # Builds may have names of their own (tensorflow-cpu, nightly ones).
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name.replace("-", "_")] = importlib.metadata.version(name)
-    return found

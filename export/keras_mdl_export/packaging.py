@@ -1,7 +1,9 @@
 """The files of an export, form by form."""
 
+import contextlib
 import copy
 import hashlib
+import importlib.metadata
 
 import numpy as np
 
@@ -38,7 +40,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         trees: `{domain: schema.ModelT}`.
         kernels: `{layer: array}` of the trunk as the files hold it; empty if
             nothing is shared.
-        facts: `created_with`, `mode`, `input` and `output` of the manifest.
+        facts: `mode`, `input` and `output` of the manifest.
         domains: `{name: keras_mdl.Domain}`.
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
@@ -98,6 +100,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
     manifest = Manifest(
         {
             "format": "keras_mdl.export/1",
+            "created_with": _versions(),
             **facts,
             "trunk": {
                 **_digest(trunk),
@@ -164,3 +167,13 @@ def _digest(content):
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
     }
+
+
+def _versions():
+    names = ("keras-mdl", "keras", "tensorflow", "ai-edge-litert")
+    found = {}
+    for name in names:
+        # Builds may have names of their own (tensorflow-cpu, nightly ones).
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name.replace("-", "_")] = importlib.metadata.version(name)
+    return found
