@@ -13,12 +13,13 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_mdl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
-BELOW = {"domains", "files"}
+BELOW = {"domains", "files", "processes"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
 ALL |= {"report", "runs"}
 # Part of the package: the parts it may import (itself included).
 MAY_IMPORT = {
     "files": set(),
+    "processes": set(),
     "domains": {"files"},
     "layers": {"layers"} | BELOW,
     "models": {"models", "layers"} | BELOW,
@@ -31,7 +32,14 @@ MAY_IMPORT = {
     "__main__": {"cli"},
     "__init__": ALL,
 }
-NO_TENSORFLOW = {"files", "domains", "layers", "models", "training"}
+NO_TENSORFLOW = {
+    "files",
+    "processes",
+    "domains",
+    "layers",
+    "models",
+    "training",
+}
 
 
 def part_of(path):

@@ -5,11 +5,11 @@ import importlib.util
 import keras
 import numpy as np
 
+from keras_mdl_export.manifest import FORMS
 from keras_mdl_export.manifest_rules import check_classes
 from keras_mdl_export.metadata import labels_zip
 from keras_mdl_export.modes import get_mode
 
-FORMS = ("models", "parts", "external", "bundle", "packs")
 _WITHOUT_SHARING = ("models", "bundle")
 INPUT_DTYPES = ("uint8", "float32")
 OUTPUTS = ("probabilities", "logits")

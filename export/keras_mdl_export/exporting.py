@@ -5,8 +5,10 @@ import copy
 import pathlib
 import tempfile
 
+import keras
 import numpy as np
 
+from keras_mdl.files import atomic_folder, refuse_folder
 from keras_mdl_export import (
     checks,
     packaging,
@@ -16,7 +18,7 @@ from keras_mdl_export import (
 )
 from keras_mdl_export.converting import convert_all
 from keras_mdl_export.finishing import finish
-from keras_mdl_export.manifest import Manifest
+from keras_mdl_export.manifest import FILENAME, Manifest
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.runtime import run_all
@@ -51,10 +53,10 @@ def export(
 
     The trunk's kernels are put on an int8 grid once (modes `dyn_conv`,
     `int8`); over-parameterised slots and adapters are folded; each domain is
-    converted in a process of its own kind; the trunk's bytes are made the
-    identical end of every file; everything is loaded, run on images and
-    compared with the Keras model. Only then does the folder appear: whatever
-    fails, nothing is left half-written.
+    converted in another process; the trunk's bytes are made the identical end
+    of every file; everything is loaded, run on images and compared with the
+    Keras model. Only then does the folder appear: whatever fails, nothing is
+    left half-written.
 
     Args:
         model: A `keras_mdl.MultiDomainModel` with heads and a fixed image
@@ -97,9 +99,6 @@ def export(
         SharingError: If a domain shares less than `min_shared`.
         VerificationError: If a file does not do what the model does.
     """
-    # Only here: the rest of the package works without Keras.
-    from keras_mdl.files import atomic_folder, refuse_folder
-
     folder = pathlib.Path(folder)
     checks.check_model(model)
     everything, model = list(model), _only(model, domains)
@@ -123,7 +122,7 @@ def export(
     calibration, images = checks.checked_images(
         model, calibration, validation, mode
     )
-    refuse_folder(folder, packaging.MARKER, overwrite)
+    refuse_folder(folder, FILENAME, overwrite)
 
     say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
     converted = in_float32(_ordinary(model))
@@ -158,7 +157,7 @@ def export(
         ]
         sharing.require_sharing(found, min_shared)
         shared = {s.domain: s for s in found}
-    with atomic_folder(folder, packaging.MARKER, overwrite) as hidden:
+    with atomic_folder(folder, FILENAME, overwrite) as hidden:
         say("  writing: " + ", ".join(forms))
         manifest = packaging.write(
             hidden,
@@ -213,24 +212,17 @@ def _ordinary(model):
 
 def _outputs(model, images, output):
     """What the Keras model answers: `{domain: (n, classes)}`."""
-    import keras
-
     found = {}
     for name, (x, _) in images.items():
         view = model[name]
         x = x.astype(str(view.inputs[0].dtype))
         # Called as it is: for some hundred images `predict` takes longer to
         # compile its graph.
-        y = np.concatenate(
-            [
-                keras.ops.convert_to_numpy(view(x[i : i + _BATCH]))
-                for i in range(0, len(x), _BATCH)
-            ]
-        ).astype(np.float64)
+        parts = [view(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
+        y = keras.ops.concatenate(parts)
         if output == "probabilities":
-            y = np.exp(y - y.max(-1, keepdims=True))
-            y /= y.sum(-1, keepdims=True)
-        found[name] = y
+            y = keras.ops.softmax(y)
+        found[name] = keras.ops.convert_to_numpy(y).astype(np.float64)
     return found
 
 

@@ -2,9 +2,8 @@
 
 import copy
 
+from keras_mdl_export.external_check import GROUP
 from keras_mdl_export.flatbuffer import schema, tail_offsets
-
-GROUP = "trunk.bin"
 
 
 def with_external_trunk(model, tail):

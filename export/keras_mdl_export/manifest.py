@@ -1,9 +1,6 @@
 """`Manifest`: what is in an export folder, checked before it is used."""
 
-import contextlib
-import os
 import pathlib
-import tempfile
 from dataclasses import dataclass, field
 
 from keras_mdl_export import manifest_rules, strict_json
@@ -66,23 +63,11 @@ class Manifest:
         Raises:
             FileNotFoundError: If the folder does not exist.
         """
-        folder = pathlib.Path(folder)
-        content = strict_json.to_bytes(self.values, indent=1) + b"\n"
-        handle, name = tempfile.mkstemp(prefix=".manifest.", dir=folder)
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes files private; this one is as the others.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)
-            os.replace(name, folder / FILENAME)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
+        # Only here: who reads an export needs nothing else of keras_mdl.
+        from keras_mdl.files import write_text
+
+        text = strict_json.to_bytes(self.values, indent=1).decode()
+        write_text(pathlib.Path(folder, FILENAME), text + "\n")
 
     @property
     def files(self):

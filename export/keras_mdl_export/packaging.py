@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import hashlib
 import importlib.metadata
 
 import numpy as np
@@ -16,15 +15,15 @@ from keras_mdl_export.flatbuffer import (
     tail_offsets,
 )
 from keras_mdl_export.manifest import Manifest
+from keras_mdl_export.manifest_rules import FORMAT, TRUNK
 from keras_mdl_export.metadata import (
     METADATA_NAME,
     labels_zip,
     metadata_bytes,
 )
+from keras_mdl_export.reading import digest
 from keras_mdl_export.trunk import as_bytes
 
-MARKER = "manifest.json"  # every export has it
-TRUNK = "parts/trunk.bin"
 BUNDLE = "bundle.tflite"
 
 
@@ -51,35 +50,31 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
     """
     arrays = [as_bytes(kernel) for kernel in kernels.values()]
     trunk = tail_bytes(arrays)
-    files, complete, heads, entries = {}, {}, {}, {}
+    files, complete, entries = {}, {}, {}
 
     def add(path, content):
         target = folder / path
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(content)
-        files[path] = _digest(content)
+        files[path] = digest(content)
         return path
 
-    def wanted(form):
-        return form in forms
-
-    if wanted("parts") or wanted("external") or _packs_on_trunk(
-        forms, pack_base
-    ):  # fmt: skip
+    on_trunk = "packs" in forms and pack_base is None
+    if "parts" in forms or "external" in forms or on_trunk:
         add(TRUNK, trunk)
     for name, tree in trees.items():
         described = with_metadata(tree, domains[name], facts)
         content = pack(described, arrays)
         labels = labels_zip(domains[name].classes, len(content))
         complete[name] = content + labels
-        heads[name] = content[: len(content) - len(trunk)]
         found = {}
-        if wanted("models"):
+        if "models" in forms:
             found["model"] = add(f"models/{name}.tflite", complete[name])
-        if wanted("parts"):
-            found["head"] = add(f"parts/{name}.head", heads[name])
+        if "parts" in forms:
+            head = content[: len(content) - len(trunk)]
+            found["head"] = add(f"parts/{name}.head", head)
             found["labels"] = add(f"parts/{name}.labels.zip", labels)
-        if wanted("external"):
+        if "external" in forms:
             outside = external.with_external_trunk(tree, arrays)
             found["external"] = add(
                 f"parts/{name}.external.tflite", pack(outside)
@@ -89,21 +84,21 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
             "mean": list(domains[name].mean),
             "std": list(domains[name].std),
             "files": found,
-            "complete": _digest(complete[name]),
+            "complete": digest(complete[name]),
             "sharing": shared[name].to_dict() if shared else {},
             "verification": {},
         }
-    if wanted("packs"):
+    if "packs" in forms:
         _add_packs(add, entries, complete, trunk, pack_base)
-    if wanted("bundle"):
+    if "bundle" in forms:
         add(BUNDLE, pack(bundle.merge(trees), arrays))
     manifest = Manifest(
         {
-            "format": "keras_mdl.export/1",
+            "format": FORMAT,
             "created_with": _versions(),
             **facts,
             "trunk": {
-                **_digest(trunk),
+                **digest(trunk),
                 "kernels": [
                     {
                         "layer": layer,
@@ -119,7 +114,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
             },
             "files": files,
             "domains": entries,
-            "bundle": BUNDLE if wanted("bundle") else None,
+            "bundle": BUNDLE if "bundle" in forms else None,
         }
     )
     manifest.write(folder)
@@ -142,10 +137,6 @@ def with_metadata(tree, domain, facts):
     return tree
 
 
-def _packs_on_trunk(forms, pack_base):
-    return "packs" in forms and pack_base is None
-
-
 def _add_packs(add, entries, complete, trunk, pack_base):
     from keras_mdl_export.packs import make_pack
 
@@ -160,13 +151,6 @@ def _add_packs(add, entries, complete, trunk, pack_base):
             f"packs/{name}.pack", make_pack(base, complete[name])
         )
         entry["pack_base"] = path
-
-
-def _digest(content):
-    return {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }
 
 
 def _versions():

@@ -8,13 +8,13 @@ The header names base and result by SHA-256 and size:
      "base": {"sha256": "...", "bytes": 1}, "result": {...}}
 """
 
-import hashlib
 import struct
 
 import zstandard
 
 from keras_mdl_export import strict_json
 from keras_mdl_export.manifest_rules import check_digest
+from keras_mdl_export.reading import digest
 
 MAGIC = b"KMDLPACK"
 FORMAT = "keras_mdl.pack/1"
@@ -71,8 +71,8 @@ def make_pack(base, result):
     header = strict_json.to_bytes(
         {
             "format": FORMAT,
-            "base": _digest(base),
-            "result": _digest(result),
+            "base": digest(base),
+            "result": digest(result),
         }
     )
     pack = _START.pack(MAGIC, len(header)) + header + frame
@@ -101,7 +101,7 @@ def apply_pack(pack, base, limit=MAX_RESULT):
             base, or its result too long or not the promised one.
     """
     header, frame = _split(pack)
-    received = _digest(base)
+    received = digest(base)
     if header["base"] != received:
         raise PackError(
             "The pack is for another base file. "
@@ -114,10 +114,10 @@ def apply_pack(pack, base, limit=MAX_RESULT):
             f"Received: {expected['bytes']} bytes"
         )
     result = _decompress(frame, base, expected["bytes"])
-    if _digest(result) != expected:
+    if digest(result) != expected:
         raise PackError(
             "The pack does not give the file it promises. "
-            f"Expected: {expected}. Received: {_digest(result)}"
+            f"Expected: {expected}. Received: {digest(result)}"
         )
     return result
 
@@ -179,10 +179,3 @@ def _dictionary(base):
     return zstandard.ZstdCompressionDict(
         base, dict_type=zstandard.DICT_TYPE_RAWCONTENT
     )
-
-
-def _digest(content):
-    return {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-    }

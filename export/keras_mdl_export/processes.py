@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 
 _TAIL = 3000  # characters of a log that an error shows
 
@@ -38,7 +37,8 @@ def start(module, folder, name, job, **environment):
     with open(log, "wb") as f:
         process = subprocess.Popen(
             [sys.executable, "-m", module, str(path)],
-            stdin=subprocess.PIPE,  # see `end_with_parent`
+            # Never written to: see `keras_mdl.processes`.
+            stdin=subprocess.PIPE,
             stdout=f,
             stderr=subprocess.STDOUT,
             env=environment,
@@ -78,14 +78,3 @@ def stop(handle):
     process.kill()
     process.wait()
     process.stdin.close()
-
-
-def end_with_parent():
-    """In such a process: ends it when the one that started it is gone."""
-
-    def watch():
-        # The pipe ends with the other process, even after `kill -9`.
-        os.read(0, 1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

@@ -51,6 +51,14 @@ def read_verified(folder, manifest, path):
     return content
 
 
+def digest(content):
+    """`{"sha256", "bytes"}` of `content`, as a manifest has them."""
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+    }
+
+
 def check_sha256(content, expected, what):
     """Raises `ValueError` unless `content` has the SHA-256 `expected`."""
     received = hashlib.sha256(content).hexdigest()

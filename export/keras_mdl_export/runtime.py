@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 
+from keras_mdl.processes import end_with_parent
 from keras_mdl_export import processes
 from keras_mdl_export.loading import load
 
@@ -54,7 +55,7 @@ def run_all(folder, forms, images, work):
 
 def main(job):
     """Runs the job in a JSON file; see `run_all`."""
-    processes.end_with_parent()
+    end_with_parent()
     job = json.loads(pathlib.Path(job).read_text(encoding="utf-8"))
     images = np.load(job["images"])
     first, *others = [load(job["folder"], form) for form in job["forms"]]

@@ -84,8 +84,8 @@ def require_close(found, max_accuracy_drop, min_agreement):
 
     Args:
         found: `{domain: Verification}`.
-        max_accuracy_drop: Largest accepted loss of accuracy, 0 to 1; for
-            domains with labels.
+        max_accuracy_drop: Largest accepted loss of accuracy, for domains
+            with labels.
         min_agreement: Smallest accepted part of equal top classes.
 
     Raises:

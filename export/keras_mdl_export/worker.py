@@ -11,7 +11,7 @@ import pathlib
 import sys
 import tempfile
 
-from keras_mdl_export.processes import end_with_parent
+from keras_mdl.processes import end_with_parent
 
 
 def main(job):

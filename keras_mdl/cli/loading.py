@@ -60,6 +60,44 @@ def open_data(args, spec, size, name=None):
         return data.renamed(name) if name else data
 
 
+def open_data_of(args, spec, size, model, name=None):
+    """The data of `--data` for a domain of a model.
+
+    Args:
+        args: Parsed flags of the command.
+        spec: The specification.
+        size: Side of the images that the network takes.
+        model: The `MultiDomainModel`.
+        name: Name of the domain, or `None` for the data's own.
+
+    Raises:
+        InputError: If there are no such data, or no such domain.
+    """
+    data = open_data(args, spec, size, name)
+    if data.domain.name not in model:
+        raise InputError(
+            f"The model has no domain {data.domain.name!r}; it has "
+            f"{', '.join(map(repr, model))}. Say which one {spec} belongs to: "
+            "NAME=SPEC"
+        )
+    return data
+
+
+def require_classes(model, data):
+    """Refuses data whose classes are not those of their domain.
+
+    Raises:
+        InputError: With the first of both.
+    """
+    expected = model.domains[data.domain.name].classes
+    if data.domain.classes != expected:
+        raise InputError(
+            "The images have other classes than the domain "
+            f"{data.domain.name!r}. Expected {list(expected)[:5]}..., "
+            f"received {list(data.domain.classes)[:5]}..."
+        )
+
+
 def require_training_split(data):
     """Refuses data that have nothing to learn from."""
     from keras_mdl.runs.fitting import has_labels

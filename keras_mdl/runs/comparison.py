@@ -9,7 +9,8 @@ import os
 import pathlib
 import subprocess
 import sys
-import threading
+
+from keras_mdl.processes import end_with_parent
 
 BASE_FILE, RESULT_FILE, LOG_FILE = "base.keras", "comparison.json", "log.txt"
 COMMAND = (sys.executable, "-m", "keras_mdl.runs.comparison")
@@ -48,7 +49,7 @@ class Comparison:
                 str(folder),
             ],
             env=environment,
-            stdin=subprocess.PIPE,  # never written to, see `_end_with_parent`
+            stdin=subprocess.PIPE,  # see `keras_mdl.processes`
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
@@ -88,7 +89,7 @@ def main(settings, folder):
         settings: `DemoSettings` as JSON.
         folder: The run's folder.
     """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     import keras
 
     from keras_mdl.models import load_model
@@ -108,13 +109,6 @@ def main(settings, folder):
         demo.compare(base, name)
     found = {"metrics": demo.metrics, "history": demo.history}
     (own / RESULT_FILE).write_text(json.dumps(found))
-
-
-def _end_with_parent():
-    # The pipe ends when the other process does, even by `kill -9`.
-    # (Not `sys.stdin.read`: its lock would be held at the end of Python.)
-    os.read(0, 1)
-    os._exit(1)
 
 
 def _nothing(line):

@@ -47,9 +47,8 @@ def test_leaving_early_ends_the_process(base, tmp_path, monkeypatch):
 
 def test_the_process_ends_with_its_parent(base, tmp_path, monkeypatch):
     code = (
-        "import threading, time; from keras_mdl.runs import comparison as c; "
-        "threading.Thread(target=c._end_with_parent, daemon=True).start(); "
-        "time.sleep(600)"
+        "import time; from keras_mdl.processes import end_with_parent; "
+        "end_with_parent(); time.sleep(600)"
     )
     monkeypatch.setattr(comparison, "COMMAND", (sys.executable, "-c", code))
     with comparison.Comparison(SETTINGS, tmp_path, base) as other:

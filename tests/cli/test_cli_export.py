@@ -76,7 +76,10 @@ def test_every_domain_needs_images(run, two, images, tmp_path):
 def test_images_of_another_domain_are_refused(run, two, images, tmp_path):
     for data, message in (
         (f"cats={images['shades']}", "no domain 'cats'"),
-        (f"colours={images['shades']}", "other classes than the model"),
+        (
+            f"colours={images['shades']}",
+            "classes than the domain 'colours'",
+        ),
     ):
         status, _, err = run(
             "export", "--model", two, "--data", data, "--out", tmp_path / "e"

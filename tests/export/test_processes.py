@@ -19,7 +19,7 @@ time.sleep(60)
 """
 SLEEPER = """
 import time
-from keras_mdl_export.processes import end_with_parent
+from keras_mdl.processes import end_with_parent
 end_with_parent()
 time.sleep(60)
 """

@@ -46,13 +46,7 @@ def run(args, console, parser):
     size = loading.size_of(model, args)
     found = []
     for spec in args.data:
-        data = loading.open_data(args, spec, size, args.domain)
-        if data.domain.name not in model:
-            raise InputError(
-                f"The model has no domain {data.domain.name!r}; it has "
-                f"{', '.join(map(repr, model))}. Say which one {spec} belongs "
-                "to, with --domain or NAME=SPEC"
-            )
+        data = loading.open_data_of(args, spec, size, model, args.domain)
         _check_classes(model.domains[data.domain.name], data.domain, console)
         if not has_labels(data, args.split):
             known = [s for s in data.splits if has_labels(data, s)]

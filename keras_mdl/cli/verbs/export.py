@@ -83,6 +83,14 @@ def add_arguments(parser):
         help="accepted for each domain (default: %(default)s)",
     )
     parser.add_argument(
+        "--min-agreement",
+        type=options.fraction,
+        default=0.9,
+        metavar="P",
+        help="part of the images that must get the class that Keras gives "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--min-shared",
         type=options.fraction,
         default=0.9,
@@ -94,11 +102,13 @@ def add_arguments(parser):
 
 def run(args, console, parser):
     """Runs the command; returns the result for `--json`."""
+    from keras_mdl_export.manifest import FILENAME
+
     from keras_mdl.files import refuse_folder
     from keras_mdl.runs.exporting import export_with_data, require_export
 
     with bad_input():
-        refuse_folder(args.out, "manifest.json", args.overwrite)
+        refuse_folder(args.out, FILENAME, args.overwrite)
     require_export()
     quiet_import()
     from keras_mdl_export.checks import check_choices, check_model
@@ -122,19 +132,9 @@ def run(args, console, parser):
         size = image_size(model)
     data = {}
     for spec in args.data:
-        found = loading.open_data(args, spec, size)
+        found = loading.open_data_of(args, spec, size, model)
+        loading.require_classes(model, found)
         name = found.domain.name
-        if name not in model:
-            raise InputError(
-                f"The model has no domain {name!r}; it has "
-                f"{', '.join(map(repr, model))}. Say which one {spec} belongs "
-                "to with NAME=SPEC"
-            )
-        if found.domain.classes != model.domains[name].classes:
-            raise InputError(
-                f"The images of {name!r} have other classes than the model. "
-                f"Expected: {', '.join(model.domains[name].classes[:8])}, ..."
-            )
         if name in data:
             raise InputError(f"Two SPECs of --data are for the domain {name!r}")
         data[name] = found
@@ -159,6 +159,7 @@ def run(args, console, parser):
         pack_base=args.pack_base,
         min_shared=args.min_shared,
         max_accuracy_drop=args.max_accuracy_drop,
+        min_agreement=args.min_agreement,
         overwrite=args.overwrite,
         say=console.say,
     )

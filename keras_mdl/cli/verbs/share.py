@@ -9,7 +9,7 @@ that one: no cost in use).
 """
 
 from keras_mdl.cli import options
-from keras_mdl.cli.errors import InputError, bad_input
+from keras_mdl.cli.errors import bad_input
 from keras_mdl.cli.heavy import quiet_import
 
 HELP = "soft sharing: mix other domains' filters into one domain"
@@ -97,13 +97,7 @@ def run(args, console, parser):
         model.with_gate(args.target, layers, args.sources, args.own_weight)
     data = loading.open_data(args, args.data, size, args.target)
     loading.require_training_split(data)
-    expected = model.domains[args.target]
-    if data.domain.classes != expected.classes:
-        raise InputError(
-            f"The images have other classes than the domain {args.target!r}. "
-            f"Expected {list(expected.classes)[:5]}..., received "
-            f"{list(data.domain.classes)[:5]}..."
-        )
+    loading.require_classes(model, data)
     isolation = IsolationTable()
     isolation.record("before", model.fingerprint())
     console.say(str(data))

@@ -50,7 +50,10 @@ class Adapter(keras.layers.Layer):
         Raises:
             ValueError: Where there is none.
         """
-        raise NotImplementedError
+        raise ValueError(
+            f"No ordinary convolution computes what a {type(self).__name__} "
+            "does"
+        )
 
     def convolve(self, x, kernel):
         """`x` convolved as `conv` does, with another kernel."""

@@ -105,7 +105,7 @@ class Pool:
         process = subprocess.Popen(
             [*COMMAND, json.dumps(self._order(job))],
             env=worker_environment(),
-            stdin=subprocess.PIPE,  # never written to, see `end_with_parent`
+            stdin=subprocess.PIPE,  # see `keras_mdl.processes`
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -5,12 +5,11 @@ comparison's folder at once; nothing else is handed back.
 """
 
 import json
-import os
 import pathlib
 import sys
-import threading
 import traceback
 
+from keras_mdl.processes import end_with_parent
 from keras_mdl.runs.compare.rows import BASE, append_row, key_of, read_rows
 
 
@@ -26,7 +25,7 @@ def main(job):
         job: JSON of `settings` and `data_folder` (as `settings_from` takes
             them), `folder` of the comparison, `seed`, `domain` and `methods`.
     """
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    end_with_parent()
     from keras_mdl.runs.compare.settings_file import settings_from
 
     job = json.loads(job)
@@ -83,14 +82,6 @@ def run_methods(settings, folder, seed, domain, methods):
     if failed:
         print("\nFAILED: " + "\nFAILED: ".join(failed), flush=True)
         sys.exit(1)
-
-
-def end_with_parent():
-    """Waits until the parent is gone, then ends the process at once."""
-    # The pipe ends when the other process does, even by `kill -9`.
-    # (Not `sys.stdin.read`: its lock would be held at the end of Python.)
-    os.read(0, 1)
-    os._exit(1)
 
 
 if __name__ == "__main__":
