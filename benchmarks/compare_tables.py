@@ -1,13 +1,11 @@
 """The tables of all methods and of their learning rates, from stored rows."""
 
-import csv
-import pathlib
+import stored
 
 from keras_mdl.report.compare_summary import summarize_rows
 from keras_mdl.runs.compare.rows import read_rows
 
-RESULTS = pathlib.Path(__file__).parent / "results"
-FOLDER = RESULTS / "methods"
+FOLDER = stored.RESULTS / "methods"
 
 
 def methods_table():
@@ -48,8 +46,7 @@ def _percent(spread):
 
 
 def rates_table():
-    with open(RESULTS / "learning_rates.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = stored.rows("learning_rates.csv")
     rates = sorted({float(r["learning_rate"]) for r in rows})
     columns = ("domain", "method", "epochs")
     lines = [

@@ -57,7 +57,8 @@ def main():
 
 
 def run(args, seed, data, method, kind, train_one):
-    if sharing.done(args, seed, data.domain.name, method):
+    name = data.domain.name
+    if sharing.done(args, seed=seed, domain=name, method=method):
         return
     epochs = max(1, round(args.images / data.size("train")))
     recipe = get_recipe("quick-domain").replace(epochs=epochs)

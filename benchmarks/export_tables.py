@@ -1,15 +1,8 @@
 """Tables of what exports weigh, answer, and take, from `results/`."""
 
-import csv
-import pathlib
 import statistics
 
-RESULTS = pathlib.Path(__file__).parent / "results"
-
-
-def _rows(name):
-    with open(RESULTS / name, newline="") as f:
-        return list(csv.DictReader(f))
+import stored
 
 
 def _numbers(rows, column):
@@ -17,7 +10,7 @@ def _numbers(rows, column):
 
 
 def accuracy_table():
-    rows = _rows("export_accuracy.csv")
+    rows = stored.rows("export_accuracy.csv")
     lines = [
         "| mode | Keras, % | exported, % | change of the mean | largest loss "
         "of a domain | same class, % | trunk shared, % | own part, kB | "
@@ -70,7 +63,7 @@ def accuracy_table():
 
 
 def size_table():
-    rows = _rows("export_size.csv")
+    rows = stored.rows("export_size.csv")
     lines = [
         "| kB | domains | a file each | bundle | trunk + own parts | "
         "trunk + packs | one more domain, 100 classes | its pack | "
@@ -108,7 +101,7 @@ def size_table():
 
 
 def latency_table():
-    rows = _rows("export_latency.csv")
+    rows = stored.rows("export_latency.csv")
     lines = [
         "| network | time, of ours in dyn_conv | ms | range | XNNPACK "
         "partitions | kB |",
@@ -133,7 +126,7 @@ def latency_table():
 
 
 def memory_table():
-    rows = _rows("export_memory.csv")
+    rows = stored.rows("export_memory.csv")
     lines = [
         "| form | 1 domain, MB | 10 domains, MB |",
         "|---|---|---|",

@@ -1,14 +1,10 @@
 """The table of mixed kernels against sums of convolutions."""
 
-import csv
-import pathlib
-
-RESULTS = pathlib.Path(__file__).parent / "results"
+import stored
 
 
 def mixing_table():
-    with open(RESULTS / "gate_mixing.csv", newline="") as f:
-        rows = list(csv.DictReader(f))
+    rows = stored.rows("gate_mixing.csv")
     lines = [
         "| | layer | batch | T | forward | forward + backward | its memory |",
         "|---|---|---|---|---|---|---|",

@@ -65,9 +65,14 @@ def run(args, seed, model, data, method, rate):
     name, phase = method.name, method.phase
     if args.with_norm:
         name, phase = f"{name} with norms", "adapter_and_norm"
-    key = (str(seed), data.domain.name, name, str(rate), str(epochs))
-    columns = ("seed", "domain", "method", "learning_rate", "epochs")
-    if any(key == tuple(row[c] for c in columns) for row in sharing.rows(args)):
+    if sharing.done(
+        args,
+        seed=seed,
+        domain=data.domain.name,
+        method=name,
+        learning_rate=rate,
+        epochs=epochs,
+    ):
         return
     keras.utils.set_random_seed(seed)
     _, view = method.start(model, data.domain)

@@ -112,7 +112,7 @@ def base_model(args, seed):
 
 
 def run(args, seed, model, data, method):
-    if done(args, seed, data.domain.name, method.name):
+    if done(args, seed=seed, domain=data.domain.name, method=method.name):
         return
     keras.utils.set_random_seed(seed)
     name = data.domain.name
@@ -169,11 +169,11 @@ def parameters(model, owner):
     return next(r["parameters"] for r in rows if r["owner"] == owner)
 
 
-def done(args, seed, domain, method):
-    key = (str(seed), domain, method, str(args.width), str(args.size))
+def done(args, **values):
+    """Whether there is a row with these values, at this width and size."""
+    values = {"width": args.width, "size": args.size, **values}
     return any(
-        key == (r["seed"], r["domain"], r["method"], r["width"], r["size"])
-        for r in rows(args)
+        all(row[k] == str(v) for k, v in values.items()) for row in rows(args)
     )
 
 

@@ -13,7 +13,6 @@ VALIDATION accuracy before, with gates, and with gates folded to their mean.
 Rows that exist are not run again.
 """
 
-import csv
 import itertools
 import time
 
@@ -42,7 +41,8 @@ def main():
             data = sharing.load_domain(args, name)
             hard = None
             for case in cases(args.layers):
-                if finished(args, seed, name, case):
+                method = "/".join(case)
+                if sharing.done(args, seed=seed, domain=name, method=method):
                     continue
                 if hard is None:
                     hard = fitting.evaluate(model[name], data, args.size)
@@ -124,17 +124,6 @@ def more_training(args, seed, model, data, recipe):
         "collapsed": "",
         "variation": "",
     }
-
-
-def finished(args, seed, domain, case):
-    if not args.out.exists():
-        return False
-    with open(args.out, newline="") as f:
-        return any(
-            (str(seed), domain, "/".join(case))
-            == (r["seed"], r["domain"], r["method"])
-            for r in csv.DictReader(f)
-        )
 
 
 if __name__ == "__main__":

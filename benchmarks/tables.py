@@ -3,7 +3,6 @@
 python benchmarks/tables.py
 """
 
-import csv
 import pathlib
 import re
 import statistics
@@ -11,6 +10,7 @@ import statistics
 import compare_tables
 import export_tables
 import gate_tables
+import stored
 
 HERE = pathlib.Path(__file__).parent
 PAGES = (HERE.parent / "README.md", HERE / "RESULTS.md")
@@ -41,13 +41,8 @@ def with_tables(text):
     )
 
 
-def _rows(name):
-    with open(HERE / "results" / name, newline="") as f:
-        return list(csv.DictReader(f))
-
-
 def sharing_table():
-    rows = _rows("sharing.csv")
+    rows = stored.rows("sharing.csv")
     base = [r for r in rows if r["method"] == "base"]
     rows = [r for r in rows if r["method"] in METHODS]
     domains = list(dict.fromkeys(r["domain"] for r in rows))
@@ -124,7 +119,7 @@ def _numbers(rows, method):
 
 
 def do_table():
-    rows = _rows("do_conv.csv")
+    rows = stored.rows("do_conv.csv")
     lines = [
         "| validation accuracy, % | plain slot | DO slot | difference | "
         "plain stem | DO stem | difference |",
@@ -186,7 +181,7 @@ def time_table():
         "|---|---|---|---|",
     ]
     names = {"slot_do": "DO slots", "stem_do": "DO stem, dense network"}
-    for r in _rows("do_conv_time.csv"):
+    for r in stored.rows("do_conv_time.csv"):
         lines.append(
             f"| {names[r['run']]}, {r['backend']} | {r['ratio_to_plain']} | "
             f"{r['ratio_min']} to {r['ratio_max']} | {r['rounds']} |"
@@ -195,7 +190,7 @@ def time_table():
 
 
 def soft_table():
-    rows = [r for r in _rows("soft_sharing.csv") if r["method"] != "base"]
+    rows = [r for r in stored.rows("soft_sharing.csv") if r["method"] != "base"]
     domains = list(dict.fromkeys(r["domain"] for r in rows))
     cases = list(dict.fromkeys(r["method"] for r in rows))
     lines = [

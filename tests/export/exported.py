@@ -49,3 +49,13 @@ def keras_outputs(model, name, x):
     logits = keras.ops.convert_to_numpy(view(x)).astype("float32")
     e = np.exp(logits - logits.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
+
+
+def turn_gamma(model, name, value, channel=3):
+    """Sets one gamma of a domain, behind the shared convolution."""
+    path = f"domains/{name}/norm1/norm/gamma"
+    gamma = model.variables_by_path()[path]
+    values = np.array(keras.ops.convert_to_numpy(gamma))
+    values[channel] = value
+    gamma.assign(values)
+    return model

@@ -1,0 +1,152 @@
+"""Which domains can be exported, and what of the trunk each shares."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from exported import (
+    keras_outputs,
+    lived_in,
+    pixels,
+    quiet_export,
+    small_model,
+    turn_gamma,
+)
+from keras_mdl_export import load
+from keras_mdl_export.sharing import SharingError
+from tiny import fit
+
+# === Sharing that fails says why ===
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(-0.7, "negative BatchNorm gamma"), (0.0, "too near zero")],
+)
+def test_a_gamma_that_ends_sharing_is_named(tmp_path, value, reason):
+    model = turn_gamma(small_model(), "b", value)
+    with pytest.raises(SharingError, match=f"1 of 16 channels.*{reason}"):
+        quiet_export(model, tmp_path / "e")
+    assert not list(tmp_path.iterdir())  # nothing is left
+
+
+def test_less_sharing_can_be_allowed_and_still_answers(tmp_path):
+    model = turn_gamma(small_model(), "b", -0.7)
+    report = quiet_export(model, tmp_path / "e", min_shared=0.0)
+    assert [d["shared"] for d in report.domains] == [1.0, 0.0]
+    assert "negative BatchNorm gamma" in str(report)
+    x = pixels(model, 20)["b"]
+    np.testing.assert_allclose(
+        load(tmp_path / "e", "parts")["b"](x),
+        keras_outputs(model, "b", x),
+        atol=0.05,
+    )
+
+
+def test_an_adapter_with_a_kernel_of_its_own_is_named(tmp_path):
+    model = small_model(["a"]).with_domain("b", classes=2, adapter="serial")
+    with pytest.raises(SharingError, match=r"its adapter \(serial\) gives"):
+        quiet_export(model, tmp_path / "e")
+
+
+# === What else a domain can be ===
+
+
+def test_names_that_files_and_libraries_use_themselves(tmp_path):
+    names = ["trunk", "file", "x", "x.npy"]
+    model = small_model(dict.fromkeys(names, 3))
+    for name in names:  # each answers something else
+        head = model.variables_by_path()[f"domains/{name}/head/head/bias"]
+        head.assign(np.random.default_rng(len(name)).normal(0, 3, 3))
+    quiet_export(model, tmp_path / "e", mode="float32", min_agreement=1.0)
+    for name, x in pixels(model, 5).items():
+        np.testing.assert_allclose(
+            load(tmp_path / "e")[name](x),
+            keras_outputs(model, name, x),
+            atol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_networks_of_sixteen_bits(tmp_path, policy):
+    model = small_model(dtype=policy)
+    report = quiet_export(model, tmp_path / "e", mode="float32")
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+    x = pixels(model, 20)["b"]
+    np.testing.assert_allclose(
+        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=0.05
+    )
+
+
+def test_over_parameterised_slots_are_folded(tmp_path):
+    model = small_model(depthwise={"b": "do"})
+    report = quiet_export(model, tmp_path / "e", mode="float32")
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+    x = pixels(model, 5)["b"]
+    np.testing.assert_allclose(
+        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=1e-4
+    )
+
+
+def test_adapters_that_have_no_folded_form_are_exported_as_layers(tmp_path):
+    model = small_model(["a"]).with_domain("b", classes=2, adapter="parallel")
+    model = lived_in(model)
+    report = quiet_export(model, tmp_path / "e", mode="float32")
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+    x = pixels(model, 5)["b"]
+    np.testing.assert_allclose(
+        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=1e-4
+    )
+
+
+def test_gates_are_refused_until_they_are_collapsed(tmp_path):
+    model = small_model()
+    gated = model.with_gate("a", own_weight=0.9)
+    with pytest.raises(ValueError, match=r"model\.collapsed.*Gated: a"):
+        quiet_export(gated, tmp_path / "e")
+    images = pixels(model, 8)["a"].astype("float32")
+    collapsed = gated.collapsed("a", images, max_variation=1.0)
+    report = quiet_export(collapsed, tmp_path / "e", forms=["models"])
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+
+
+# === Training keeps what sharing needs ===
+
+
+def test_after_training_all_is_shared(tmp_path):
+    model = small_model()
+    view = model.for_domain("b")
+    view.compile(keras.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    fit(view, n=32, batch_size=8, epochs=3)
+    report = quiet_export(model, tmp_path / "e", min_shared=1.0)
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="tests the other backend itself",
+)
+def test_a_model_trained_on_jax_can_be_exported(tmp_path):
+    pytest.importorskip("jax", reason="needs the extra `jax`")
+    code = (
+        "import sys, keras; assert keras.backend.backend() == 'jax'\n"
+        "from exported import quiet_export, small_model\n"
+        "print(quiet_export(small_model(), sys.argv[1]).domains)\n"
+    )
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "e")],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'shared': 1.0" in done.stdout
+    assert list(load(tmp_path / "e")) == ["a", "b"]
