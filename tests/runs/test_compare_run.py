@@ -212,6 +212,17 @@ def test_time_left_is_that_of_rows_like_those_missing():
     # 15, 100, 100 and the mean of all, 43.3
     assert seconds_left(missing, rows, 2) == pytest.approx(258.33 / 2, 1e-3)
     assert seconds_left(missing, [], 2) is None
+
+
+def test_a_base_says_nothing_about_how_long_other_trainings_take():
+    def row(domain, method, seconds):
+        return {"domain": domain, "method": method, "seconds": seconds}
+
+    base, other = row("photos", "base", 1000.0), row("signs", "individual", 9.0)
+    missing = [(0, "signs", "classifier_only")]
+    assert seconds_left(missing, [base], 1) is None
+    assert seconds_left(missing, [base, other], 1) == 9
+    assert seconds_left([(1, "photos", "base")], [base, other], 1) == 1000
     assert [told(s) for s in (3.4, 89, 300, 7500)] == [
         "3 s", "89 s", "5 min", "2 h 5 min",
     ]  # fmt: skip

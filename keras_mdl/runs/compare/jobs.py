@@ -64,25 +64,27 @@ def wanted_keys(settings):
 
 
 def seconds_left(missing, rows, workers):
-    """An estimate from the rows that are there, or `None` without any.
+    """An estimate from the rows that are there, or `None` if they say nothing.
 
     A row takes as long as those like it: of the same domain and method, else
-    of the same method, else of the same domain, else any.
+    of the same method, else of the same domain, else any. Bases, which take
+    many times as long as other trainings, are only like bases.
 
     Args:
         missing: Keys of the rows to come.
         rows: Those that exist.
         workers: How many work side by side.
     """
-    if not rows:
-        return None
     total = 0.0
     for _, domain, method in missing:
+        kind = [r for r in rows if (r["method"] == BASE) == (method == BASE)]
+        if not kind:
+            return None
         for like in (
-            [r for r in rows if (r["domain"], r["method"]) == (domain, method)],
-            [r for r in rows if r["method"] == method],
-            [r for r in rows if r["domain"] == domain],
-            rows,
+            [r for r in kind if (r["domain"], r["method"]) == (domain, method)],
+            [r for r in kind if r["method"] == method],
+            [r for r in kind if r["domain"] == domain],
+            kind,
         ):
             if like:
                 total += statistics.fmean(r["seconds"] for r in like)

@@ -179,7 +179,7 @@ class _Progress:
         count = len(str(len(self._wanted)))
         missing = [k for k in self._wanted if k not in self._seen]
         left = seconds_left(missing, rows, min(self._processes, len(missing)))
-        ending = f", about {told(left)} left" if missing else ""
+        ending = f", about {told(left)} left" if left else ""
         return (
             f"[{len(self._seen):>{count}}/{len(self._wanted)}] "
             f"{row['domain']} by {row['method']}, seed {row['seed']}: "
