@@ -7,7 +7,11 @@ rate of a grid, on four fifths of the TRAINING images, and measured on the
 fifth that was left out; no validation split is looked at. The base has a seed
 that the comparison (`compare_methods.yaml`) does not use. One row per training
 goes to `results/learning_rates.csv`; rows that exist are not run again. The
-best rates are printed; they stand in that file.
+best rates are printed; they stand in that file. For the dense network of
+`compare_dense.yaml`:
+
+    python benchmarks/learning_rates.py --data DIR --network dense_resnet26 \
+        --out benchmarks/results/learning_rates_dense.csv
 """
 
 import statistics
@@ -19,6 +23,7 @@ import sharing
 
 from keras_mdl.data import DomainData
 from keras_mdl.runs import fitting
+from keras_mdl.runs.networks import methods_for
 from keras_mdl.training import METHODS, get_recipe
 
 RESULTS = sharing.RESULTS.parent / "learning_rates.csv"
@@ -28,7 +33,7 @@ RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 def main():
     p = sharing.parser(__doc__, RESULTS, [2])
     p.set_defaults(images=8_000, domains=["fashion"])
-    p.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
+    p.add_argument("--methods", nargs="+", choices=METHODS)
     p.add_argument("--rates", nargs="+", type=float, default=RATES)
     p.add_argument(
         "--with-norm",
@@ -37,11 +42,12 @@ def main():
         "base's: does a method fail for want of them?",
     )
     args = sharing.parse(p)
+    methods = args.methods or methods_for(args.network)
     for seed in args.seeds:
-        model = sharing.base_model(args, seed)
+        model = sharing.base_model(args, seed, row=False)
         for name in args.domains:
             data = held_out_fifth(sharing.load_domain(args, name))
-            for method in args.methods:
+            for method in methods:
                 for rate in args.rates:
                     run(args, seed, model, data, METHODS[method], rate)
     print_best(sharing.rows(args))

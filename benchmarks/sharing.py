@@ -22,6 +22,7 @@ from environment import environment
 
 import keras_mdl
 from keras_mdl.data import Preprocess, SetEpoch, load
+from keras_mdl.runs.networks import NETWORKS, build_network
 from keras_mdl.training import METHODS, get_recipe, train
 
 FLIP = {"miniimagenet", "dtd", "flowers", "pedestrians", "fashion"}
@@ -48,6 +49,7 @@ def parser(doc, out, seeds):
     """Flags of this and of the other benchmarks on the same domains."""
     p = argparse.ArgumentParser(description=doc.splitlines()[0])
     p.add_argument("--data", type=pathlib.Path, help="folder of the domains")
+    p.add_argument("--network", choices=NETWORKS, default="resnet26")
     p.add_argument("--base", default="miniimagenet")
     p.add_argument("--domains", nargs="+", default=DOMAINS)
     p.add_argument("--seeds", nargs="+", type=int, default=seeds)
@@ -84,19 +86,24 @@ def loaders(args, data, seed):
     )
 
 
-def base_model(args, seed):
-    path = args.work / f"base-{args.base}-w{args.width}-s{seed}.keras"
+def base_model(args, seed, row=True):
+    """The base of a seed: from the work folder, or trained, which adds a row
+    (not to files whose rows have other columns)."""
+    base = args.base
+    if args.network != "resnet26":
+        base = f"{args.network}-{base}"
+    path = args.work / f"base-{base}-w{args.width}-s{seed}.keras"
     if path.exists():
         return keras_mdl.load_model(path)
     keras.utils.set_random_seed(seed)
     data = load_domain(args, args.base)
-    model = keras_mdl.build_resnet26(
-        data.domain, (args.size, args.size, 3), width=args.width
-    )
+    model = build_network(args.network, [data.domain], args.size, args.width)
     recipe = get_recipe("quick-base").replace(epochs=args.base_epochs)
     start = time.perf_counter()
     history = fit(args, model[data.domain.name], recipe, data, seed)
     model.save(path)
+    if not row:
+        return model
     write(
         args,
         seed,
