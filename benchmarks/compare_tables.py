@@ -1,20 +1,37 @@
 """The tables of all methods and of their learning rates, from stored rows."""
 
+import functools
+
 import stored
 
 from keras_mdl.report.compare_summary import summarize_rows
-from keras_mdl.runs.compare.rows import read_rows
+from keras_mdl.runs.compare.rows import BASE, read_rows
 
-FOLDER = stored.RESULTS / "methods"
+# Folders in `results/`: the comparison, the same one with fewer images, and
+# the one on dense convolutions.
+MAIN, SHORT, DENSE = "methods", "methods_short", "methods_dense"
 
 
-def methods_table():
-    found = summarize_rows(read_rows(FOLDER), None)
+def summary(name, domains=None):
+    """The `Summary` of a stored comparison, of some of its domains."""
+    rows = read_rows(stored.RESULTS / name)
+    return summarize_rows(
+        [
+            r
+            for r in rows
+            if not domains or r["method"] == BASE or r["domain"] in domains
+        ],
+        None,
+    )
+
+
+def methods_table(name):
+    found = summary(name)
     lines = [
         "| validation accuracy, % | "
         + " | ".join(found.domains)
         + " | mean | S | numbers of its own | stored kB | MMACs | s |",
-        "|---|" + "---|" * (len(found.domains) + 6),
+        "|---|---|" + "---|" * (len(found.domains) + 5),
     ]
     for m in found.methods:
         cells = [_percent(m.accuracy[d]) for d in found.domains]
@@ -29,10 +46,12 @@ def methods_table():
         "",
         f"Mean over seeds {seeds}, ± half the range between them; all methods "
         "of a seed start from the same base (miniimagenet, "
-        f"{_percent(found.base)} % there). {found.score_note} Numbers, bytes "
+        f"{_percent(found.base)} % there). {_seen(name)} training images are "
+        f"seen of a domain. {found.score_note} Numbers, bytes "
         "(as a domain's file stores them, masks by the bit), "
         "multiply-accumulates (folded where a method folds) and training "
-        "seconds: mean over the domains, for one of them, head included. "
+        "seconds (one core of a busy machine): mean over the domains, for one "
+        "of them, head included. "
         "Trunk and base bit-identical after every training: "
         f"{'yes' if found.isolated else 'NO'}. "
         f"{found.environment['cpu']}.",
@@ -41,12 +60,45 @@ def methods_table():
     return "\n".join(lines)
 
 
+def length_table():
+    """Few images against many, on the domains that both have."""
+    short = summary(SHORT)
+    long = summary(MAIN, short.domains)
+    few, many = ({m.method: m for m in s.methods} for s in (short, long))
+    lines = [
+        f"| mean of {', '.join(short.domains)}, % | {_seen(SHORT)} images | "
+        f"{_seen(MAIN, short.domains)} images | against classifier_only |",
+        "|---|---|---|---|",
+    ]
+    plain = [s["classifier_only"].mean.mean for s in (few, many)]
+    for name in few:
+        means = [s[name].mean for s in (few, many)]
+        gains = [
+            f"{100 * (m.mean - p):+.1f}"
+            for m, p in zip(means, plain, strict=True)
+        ]
+        lines.append(
+            f"| {name} | {_percent(means[0])} | {_percent(means[1])} | "
+            f"{gains[0]} -> {gains[1]} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _seen(name, domains=None):
+    seen = [
+        r["images_seen"]
+        for r in read_rows(stored.RESULTS / name)
+        if r["method"] != BASE and (not domains or r["domain"] in domains)
+    ]
+    return f"{min(seen):,} to {max(seen):,}"
+
+
 def _percent(spread):
     return f"{100 * spread.mean:.1f} ± {100 * spread.half:.1f}"
 
 
-def rates_table():
-    rows = stored.rows("learning_rates.csv")
+def rates_table(name):
+    rows = stored.rows(name)
     rates = sorted({float(r["learning_rate"]) for r in rows})
     columns = ("domain", "method", "epochs")
     lines = [
@@ -77,4 +129,10 @@ def rates_table():
     return "\n".join(lines)
 
 
-TABLES = {"methods": methods_table, "rates": rates_table}
+TABLES = {
+    "methods": functools.partial(methods_table, MAIN),
+    "length": length_table,
+    "methods_dense": functools.partial(methods_table, DENSE),
+    "rates": functools.partial(rates_table, "learning_rates.csv"),
+    "rates_dense": functools.partial(rates_table, "learning_rates_dense.csv"),
+}

@@ -12,6 +12,9 @@ best rates are printed; they stand in that file. For the dense network of
 
     python benchmarks/learning_rates.py --data DIR --network dense_resnet26 \
         --out benchmarks/results/learning_rates_dense.csv
+
+Why a method falls behind is asked in the same way: `--variant` changes one
+thing about it (see `VARIANTS`), on the same images.
 """
 
 import statistics
@@ -28,6 +31,15 @@ from keras_mdl.training import METHODS, get_recipe
 
 RESULTS = sharing.RESULTS.parent / "learning_rates.csv"
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+HEAD_RATE = 3e-2  # what a classifier alone wants
+VARIANTS = {
+    "with norms": "the domain's BatchNorms train too, for methods that keep "
+    "the base's",
+    "from zero": "residual adapters start at zero, that is with the base's "
+    "features; published is a random start",
+    "head first": "for a third of the epochs the classifier trains alone, at "
+    "a rate of its own",
+}
 
 
 def main():
@@ -35,12 +47,7 @@ def main():
     p.set_defaults(images=8_000, domains=["fashion"])
     p.add_argument("--methods", nargs="+", choices=METHODS)
     p.add_argument("--rates", nargs="+", type=float, default=RATES)
-    p.add_argument(
-        "--with-norm",
-        action="store_true",
-        help="train the domain's BatchNorms too, for methods that keep the "
-        "base's: does a method fail for want of them?",
-    )
+    p.add_argument("--variant", choices=VARIANTS, help="with one change")
     args = sharing.parse(p)
     methods = args.methods or methods_for(args.network)
     for seed in args.seeds:
@@ -69,8 +76,10 @@ def held_out_fifth(data):
 def run(args, seed, model, data, method, rate):
     epochs = max(1, round(args.images / data.size("train")))
     name, phase = method.name, method.phase
-    if args.with_norm:
-        name, phase = f"{name} with norms", "adapter_and_norm"
+    if args.variant:
+        name = f"{name} {args.variant}"
+    if args.variant == "with norms":
+        phase = "adapter_and_norm"
     if sharing.done(
         args,
         seed=seed,
@@ -81,12 +90,20 @@ def run(args, seed, model, data, method, rate):
     ):
         return
     keras.utils.set_random_seed(seed)
-    _, view = method.start(model, data.domain)
-    recipe = get_recipe("quick-domain").replace(
-        phase=phase, epochs=epochs, learning_rate=rate
-    )
+    wider, view = method.start(model, data.domain)
+    if args.variant == "from zero":
+        start_from_zero(wider, data.domain.name)
+    stages = [(phase, rate, epochs)]
+    if args.variant == "head first":
+        alone = max(1, epochs // 3)
+        stages = [("head", HEAD_RATE, alone), (phase, rate, epochs - alone)]
     start = time.perf_counter()
-    fit = fitting.fit(view, recipe, data, args.size, seed)
+    for stage, at, length in stages:
+        recipe = get_recipe("quick-domain").replace(
+            phase=stage, epochs=length, learning_rate=at
+        )
+        view = wider.for_domain(data.domain.name, phase=stage)
+        fit = fitting.fit(view, recipe, data, args.size, seed)
     sharing.write(
         args,
         seed,
@@ -97,6 +114,19 @@ def run(args, seed, model, data, method, rate):
         seconds=round(time.perf_counter() - start),
         learning_rate=rate,
     )
+
+
+def start_from_zero(model, name):
+    kernels = [
+        v
+        for path, v in model.variables_by_path().items()
+        if path.startswith(f"domains/{name}/")
+        and path.endswith("/adapter/kernel")
+    ]
+    if not kernels:
+        raise SystemExit("only residual adapters can start from zero")
+    for kernel in kernels:
+        kernel.assign(0 * kernel)
 
 
 def print_best(rows):
