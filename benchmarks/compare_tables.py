@@ -10,6 +10,8 @@ from keras_mdl.runs.compare.rows import BASE, read_rows
 # Folders in `results/`: the comparison, the same one with fewer images, and
 # the one on dense convolutions.
 MAIN, SHORT, DENSE = "methods", "methods_short", "methods_dense"
+# Domains of `learning_rates.py`: for the rates, and for variants of methods.
+TUNED_ON, ASKED_ON = "fashion", "flowers"
 
 
 def summary(name, domains=None):
@@ -98,41 +100,67 @@ def _percent(spread):
 
 
 def rates_table(name):
-    rows = stored.rows(name)
+    """Accuracy over learning rates, method by method."""
+    rows = [r for r in stored.rows(name) if r["domain"] == TUNED_ON]
     rates = sorted({float(r["learning_rate"]) for r in rows})
-    columns = ("domain", "method", "epochs")
     lines = [
-        "| accuracy, % | | epochs | " + " | ".join(map(str, rates)) + " |",
-        "|---|---|---|" + "---|" * len(rates),
+        "| accuracy, % | epochs | " + " | ".join(map(str, rates)) + " |",
+        "|---|---|" + "---|" * len(rates),
     ]
-    for case in dict.fromkeys(tuple(r[c] for c in columns) for r in rows):
+    for case in dict.fromkeys((r["method"], r["epochs"]) for r in rows):
         found = {
             float(r["learning_rate"]): f"{100 * float(r['accuracy']):.1f}"
             for r in rows
-            if case == tuple(r[c] for c in columns)
+            if case == (r["method"], r["epochs"])
         }
         best = max(found, key=lambda rate, f=found: float(f[rate]))
         found[best] = f"**{found[best]}**"
         cells = [*case, *(found.get(rate, "-") for rate in rates)]
         lines.append("| " + " | ".join(cells) + " |")
-    sizes = {
-        r["domain"]: f"{r['domain']}: {r['train_images']} and "
-        f"{r['validation_images']}"
-        for r in rows
-    }
-    lines += [
-        "",
-        "One seed. TRAINING images alone, to train on and to measure with: "
-        f"{'; '.join(sizes.values())}. {rows[0]['cpu']}.",
-        "",
+    return "\n".join([*lines, "", _on_training_images(rows)])
+
+
+def variants_table():
+    """Methods with one change, each at the better of the rates tried."""
+    rows = [
+        r for r in stored.rows("learning_rates.csv") if r["domain"] == ASKED_ON
     ]
-    return "\n".join(lines)
+    found = {}
+    for r in rows:
+        method, _, variant = r["method"].partition(" ")
+        of_case = found.setdefault((method, r["epochs"]), {})
+        result = float(r["accuracy"]), r["learning_rate"]
+        of_case[variant] = max(result, of_case.get(variant, result))
+    variants = dict.fromkeys(v for cells in found.values() for v in cells)
+    lines = [
+        "| accuracy, % (rate) | epochs | "
+        + " | ".join(v or "as published" for v in variants)
+        + " |",
+        "|---|---|" + "---|" * len(variants),
+    ]
+    for case, cells in found.items():
+        texts = [
+            f"{100 * cells[v][0]:.1f} ({cells[v][1]})" if v in cells else "-"
+            for v in variants
+        ]
+        lines.append("| " + " | ".join([*case, *texts]) + " |")
+    return "\n".join([*lines, "", _on_training_images(rows)])
+
+
+def _on_training_images(rows):
+    r = rows[0]
+    return (
+        f"{r['domain']}, seed {r['seed']} alone. TRAINING images, "
+        f"{r['train_images']} to train on and {r['validation_images']} others "
+        f"to measure with. {r['cpu']}.\n"
+    )
 
 
 TABLES = {
     "methods": functools.partial(methods_table, MAIN),
     "length": length_table,
     "methods_dense": functools.partial(methods_table, DENSE),
+    "variants": variants_table,
     "rates": functools.partial(rates_table, "learning_rates.csv"),
     "rates_dense": functools.partial(rates_table, "learning_rates_dense.csv"),
 }

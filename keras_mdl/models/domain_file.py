@@ -18,14 +18,15 @@ _HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
 
 def save(model, name, path):
     """Writes the slot of `name` with its classes, statistics and trunk hash."""
+    config = model.get_config()
+    adapter = config["adapters"].get(name)
     values = {
-        p: masks.hardened(p, v)
+        p: masks.hardened(p, v, adapter == "piggyback_ternary")
         for p, v in model.variables_by_path(name).items()
     }
     tensors, shapes = masks.packed(
         {_inner(p): _storable(v) for p, v in values.items()}
     )
-    config = model.get_config()
     header = {
         "format": FORMAT,
         "keras": keras.__version__,
@@ -33,7 +34,7 @@ def save(model, name, path):
         "domain": model.domains[name].to_config(),
         "dropout": config["dropout"].get(name, 0.0),
         "gates": config["gates"].get(name, {}),
-        "adapter": config["adapters"].get(name),
+        "adapter": adapter,
         "masks": shapes,
         "backbone": _backbone(model),
         "slot": fingerprint(values),

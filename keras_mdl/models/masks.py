@@ -5,20 +5,23 @@ import math
 import keras
 import numpy as np
 
-from keras_mdl.layers.adapters.piggyback import START, THRESHOLD
+from keras_mdl.layers.adapters.piggyback import MASK, START, THRESHOLD
 
 _KEPT, _NEGATIVE = ".kept", ".negative"
 
 
-def hardened(path, value):
-    """A mask's real numbers as the three that matter; others as they are.
+def hardened(path, value, ternary):
+    """A mask's real numbers as those that matter; others as they are.
 
-    A mask works through `m > 0.5` and `m < 0` alone. Only these are stored.
+    A mask works through `m > 0.5` (ternary: and `m < 0`) alone. Only this is
+    stored.
     """
-    if not path.endswith("/mask"):
+    if not path.endswith("/" + MASK):
         return value
     value = keras.ops.convert_to_numpy(value)
-    signs = (value > THRESHOLD).astype(value.dtype) - (value < 0)
+    signs = (value > THRESHOLD).astype(value.dtype)
+    if ternary:
+        signs -= value < 0
     return (START * signs).astype(value.dtype)
 
 
@@ -34,7 +37,7 @@ def packed(tensors):
     """
     found, shapes = {}, {}
     for path, value in tensors.items():
-        if not path.endswith("/mask"):
+        if not path.endswith("/" + MASK):
             found[path] = value
             continue
         shapes[path] = list(value.shape)

@@ -112,7 +112,7 @@ def fold_slots(model, names):
     values = {
         p: v
         for p, v in values.items()
-        if "/adapter/" not in p or p.split("/")[1] not in kernels
+        if p.split("/")[3:4] != ["adapter"] or p.split("/")[1] not in kernels
     }
     assign(folded, values)
     for name in adapted_names:

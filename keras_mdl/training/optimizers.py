@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_mdl.layers.adapters.piggyback import MASK
+
 
 @keras.saving.register_keras_serializable("keras_mdl")
 class CoupledSGD(keras.optimizers.Optimizer):
@@ -18,7 +20,8 @@ class CoupledSGD(keras.optimizers.Optimizer):
     apart from the momentum, and it scales the momentum by the learning rate of
     the step that made it. Published decays (1e-4 to 2e-3) belong to this one.
     The decay applies to every trainable variable, BatchNorm scales and biases
-    included.
+    included, but not to masks of Piggyback: it would pull them over their
+    threshold and switch weights off by itself.
 
     Args:
         learning_rate: A number or a schedule.
@@ -49,12 +52,14 @@ class CoupledSGD(keras.optimizers.Optimizer):
             self.add_variable_from_reference(v, name="velocity")
             for v in variables
         ]
+        self._decays = [0.0 if v.name == MASK else self.l2 for v in variables]
 
     def update_step(self, gradient, variable, learning_rate):
-        velocity = self.velocities[self._get_variable_index(variable)]
+        index = self._get_variable_index(variable)
+        velocity, l2 = self.velocities[index], self._decays[index]
         gradient = ops.cast(gradient, variable.dtype)
         rate = ops.cast(learning_rate, variable.dtype)
-        new = velocity * self.momentum + gradient + variable * self.l2
+        new = velocity * self.momentum + gradient + variable * l2
         self.assign(velocity, new)
         self.assign_sub(variable, new * rate)
 

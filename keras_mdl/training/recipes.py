@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 import keras
 
+from keras_mdl.layers.adapters.piggyback import MASK
 from keras_mdl.training.optimizers import CoupledSGD
 from keras_mdl.training.staged_freezing import Stage
 
@@ -25,7 +26,8 @@ class Recipe:
         cosine: Whether the rate follows a half cosine.
         optimizer_name: `"coupled_sgd"` or `"adamw"`.
         momentum: For SGD.
-        weight_decay: For domains not in `decays`.
+        weight_decay: For domains not in `decays`. Masks of Piggyback do not
+            decay: zero is no neutral value for them.
         decays: `{domain: weight decay}`.
         dropouts: `{domain: dropout before the classifier}`, others 0.
         crops: Key for `keras_mdl.data.Preprocess.decathlon`, or `None`.
@@ -83,7 +85,11 @@ class Recipe:
                 # The same rule, in a graph that compiles in two thirds of
                 # the time.
                 return keras.optimizers.Adam(rate)
-            return keras.optimizers.AdamW(rate, weight_decay=self.decay(domain))
+            adamw = keras.optimizers.AdamW(
+                rate, weight_decay=self.decay(domain)
+            )
+            adamw.exclude_from_weight_decay(var_names=[f"^{MASK}$"])
+            return adamw
         return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
 
     def stage(self):

@@ -293,7 +293,7 @@ def test_masks_take_one_bit_a_weight_or_two(tmp_path):
         model = base_model("dense", backbone_config={"channels": 32})
         model = model.with_domain("c", classes=4, adapter=kind)
         for path, v in model.variables_by_path("c").items():
-            if path.endswith("mask") and kind == "piggyback_ternary":
+            if path.endswith("mask"):
                 v.assign(np.full(v.shape, -START))
         path = tmp_path / kind
         model.save_domain("c", path)
@@ -302,6 +302,31 @@ def test_masks_take_one_bit_a_weight_or_two(tmp_path):
     assert size["piggyback"] < weights / 8 + 9_000
     grown = size["piggyback_ternary"] - size["piggyback"]
     assert weights / 8 <= grown < weights / 8 + 400
+
+
+def test_masks_mean_the_same_in_mixed_precision():
+    # 0.5 and 0.502 are one number in bfloat16, and on two sides of the
+    # threshold.
+    model = base_model("separable", dtype="mixed_bfloat16")
+    model = model.with_domain("c", classes=4, adapter="piggyback")
+    for path, v in model.variables_by_path("c").items():
+        if path.endswith("mask"):
+            edge = np.full(v.shape, 0.5008)
+            edge.flat[::2] = 0.4992
+            v.assign(edge)
+    np.testing.assert_array_equal(
+        predict(model.folded("c"), "c"), predict(model, "c")
+    )
+
+
+def test_a_domain_may_be_called_adapter():
+    model = base_model("separable")
+    model = model.with_domain("adapter", classes=4, adapter="serial")
+    np.testing.assert_allclose(
+        predict(model.folded("adapter"), "adapter"),
+        predict(model, "adapter"),
+        **CLOSE,
+    )
 
 
 def test_damaged_masks_are_refused(tmp_path):

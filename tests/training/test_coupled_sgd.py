@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mdl.training import CoupledSGD
+from keras_mdl.training import CoupledSGD, get_recipe
 
 
 def numpy_loop(w, gradients, rates, momentum, l2):
@@ -58,6 +58,21 @@ def test_every_variable_decays_scales_and_biases_included():
     optimizer.apply([keras.ops.zeros(2)] * 2, variables)
     for v in variables:
         np.testing.assert_allclose(keras.ops.convert_to_numpy(v), 0.95)
+
+
+def test_masks_do_not_decay():
+    mask = keras.Variable(np.ones(2, "float32"), name="mask")
+    gamma = keras.Variable(np.ones(2, "float32"), name="gamma")
+    adamw = get_recipe("quick-domain").replace(weight_decay=0.5)
+    for optimizer in (
+        CoupledSGD(0.1, momentum=0.0, l2=0.5),
+        adamw.optimizer("dtd", 10),
+    ):
+        optimizer.build([mask, gamma])
+        before = keras.ops.convert_to_numpy(gamma).copy()
+        optimizer.apply([keras.ops.zeros(2)] * 2)
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(mask), 1)
+        assert (keras.ops.convert_to_numpy(gamma) < before).all()
 
 
 def test_its_config_survives_keras_serialization():

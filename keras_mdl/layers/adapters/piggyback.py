@@ -11,16 +11,23 @@ from keras_mdl.layers.depthwise import DepthwiseConv2D
 # classifier: Adam's steps do not depend on the size of what they change, and
 # with one rate for both, either masks flipped at random or heads stood still.
 THRESHOLD, START = 0.5, 1.0
+MASK = "mask"  # the variable's name
+
+
+def masked(kernel, mask, ternary=False):
+    """The weights that a mask lets through, with a straight-through gradient.
+
+    ```
+    W . b(m)      b = 1 if m > 0.5 else 0      (ternary: also -1 where m < 0)
+                  db/dm := 1
+    ```
+    """
+    kernel = ops.convert_to_tensor(kernel)
+    return kernel * ops.cast(hard_mask(mask, ternary), kernel.dtype)
 
 
 def hard_mask(mask, ternary=False):
-    """The mask that a real one stands for, with a straight-through gradient.
-
-    ```
-    b = 1 if m > 0.5 else 0          (ternary: also -1 where m < 0)
-    db/dm := 1
-    ```
-    """
+    """`b(m)` of `masked`, in the mask's own precision."""
     mask = ops.convert_to_tensor(mask)
     hard = ops.cast(mask > THRESHOLD, mask.dtype)
     if ternary:
@@ -65,7 +72,7 @@ class PiggybackMask(Adapter):
 
     def masked(self, kernel):
         """`W . b(m)`."""
-        return kernel * hard_mask(self.mask, self.ternary)
+        return masked(kernel, self.mask, self.ternary)
 
     def folded(self, kernel, dense):
         return self.masked(kernel), None
@@ -94,9 +101,8 @@ class MaskedDepthwiseConv2D(DepthwiseConv2D):
         self.mask = add_mask(self, self.kernel.shape)
 
     def convolution_op(self, inputs, kernel):
-        return super().convolution_op(
-            inputs, kernel * hard_mask(self.mask, self.ternary)
-        )
+        kernel = masked(kernel, self.mask, self.ternary)
+        return super().convolution_op(inputs, kernel)
 
     def fold(self):
         """The plain layer that computes the same: built, same name."""
@@ -104,7 +110,7 @@ class MaskedDepthwiseConv2D(DepthwiseConv2D):
         del config["ternary"]
         plain = DepthwiseConv2D.from_config(config)
         plain.build_from_config(self.get_build_config())
-        plain.kernel.assign(self.kernel * hard_mask(self.mask, self.ternary))
+        plain.kernel.assign(masked(self.kernel, self.mask, self.ternary))
         return plain
 
     def get_config(self):
@@ -116,5 +122,8 @@ def add_mask(layer, shape):
     return layer.add_weight(
         shape=tuple(shape),
         initializer=keras.initializers.Constant(START),
-        name="mask",
+        name=MASK,
+        # Rounded to half precision it would be another mask than the one
+        # that is folded and stored.
+        autocast=False,
     )
