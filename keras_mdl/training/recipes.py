@@ -88,7 +88,8 @@ class Recipe:
             adamw = keras.optimizers.AdamW(
                 rate, weight_decay=self.decay(domain)
             )
-            adamw.exclude_from_weight_decay(var_names=[f"^{MASK}$"])
+            # TensorFlow's variables are called "mask:0".
+            adamw.exclude_from_weight_decay(var_names=[f"^{MASK}(:0)?$"])
             return adamw
         return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
 
