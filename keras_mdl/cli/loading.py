@@ -26,28 +26,27 @@ def open_data(args, spec, size, name=None):
         InputError: If there are no such data.
     """
     from keras_mdl.data import load
+    from keras_mdl.data.specs import options_of
 
-    options = {
+    given = {
         key: value
         for key in _DATA_FLAGS
         if (value := getattr(args, key, None)) is not None
     }
-    if spec.partition("=")[2].startswith("embedded:") or spec.startswith(
-        "embedded:"
-    ):
-        # Drawn at the size of the network rather than resized to it.
-        options["size"] = max(size, 16)
     with bad_input():
-        try:
-            data = load(spec, **options)
-        except TypeError as error:
-            if not options or "unexpected keyword" not in str(error):
-                raise
-            flag = next((k for k in options if f"'{k}'" in str(error)), None)
-            flag = "--" + (flag or "size").replace("_", "-")
-            raise InputError(
-                f"{flag} does not apply to --data {spec} (see --help)"
-            ) from error
+        fitting = {s: options_of(s) for s in [spec, *_specs(args)]}
+        for key in given:
+            # A flag is for those of several data that it suits.
+            if not any(key in options for options in fitting.values()):
+                raise InputError(
+                    f"--{key.replace('_', '-')} does not apply to --data "
+                    f"{' '.join(fitting)} (see --help)"
+                )
+        options = {k: v for k, v in given.items() if k in fitting[spec]}
+        if spec.rpartition("=")[2].startswith("embedded:"):
+            # Drawn at the size of the network rather than resized to it.
+            options["size"] = max(size, 16)
+        data = load(spec, **options)
         if data.skipped:
             # Said on stderr, so that no file is missing unnoticed.
             print(
@@ -58,6 +57,10 @@ def open_data(args, spec, size, name=None):
                 flush=True,
             )
         return data.renamed(name) if name else data
+
+
+def _specs(args):
+    return args.data if isinstance(args.data, list) else [args.data]
 
 
 def open_data_of(args, spec, size, model, name=None):

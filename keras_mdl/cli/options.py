@@ -70,16 +70,25 @@ def add_size(parser):
     )
 
 
-def add_depthwise(parser):
+def add_depthwise(parser, default="plain"):
     """`--depthwise`, the kind of a slot's depthwise filters."""
     parser.add_argument(
         "--depthwise",
         choices=("plain", "do"),
         help="do: over-parameterise the depthwise filters while they train "
-        "(DO-Conv); save-domain folds them (default: plain, or as "
-        "the domain that the slot starts from)",
+        f"(DO-Conv); save-domain folds them (default: {default})",
     )
 
+
+# Of `keras_mdl.training`, which is too heavy to be imported for --help.
+RECIPES = ("quick-base", "quick-domain", "quick-gate", "paper-base",
+           "paper-domain", "paper-gate", "code-base", "code-domain",
+           "code-gate", "code-individual")  # fmt: skip
+METHODS = ("pointwise_sharing", "classifier_only", "classifier_and_norm",
+           "depthwise_sharing", "serial_adapter", "parallel_adapter",
+           "dan_linear", "dan_diagonal", "dan_low_rank", "piggyback",
+           "piggyback_ternary", "individual")  # fmt: skip
+NETWORKS = ("resnet26", "dense_resnet26")
 
 _SPEC = (
     "embedded:NAME (no files needed: shapes, digits, glyphs, photos, "
@@ -108,7 +117,9 @@ def add_data(parser, several=False):
         type=fraction,
         metavar="P",
         help="class folders without a validation folder: part of each class "
-        "that is set aside (default: 0.2)",
+        "that is set aside (default: 0.2). It has to be that of the training "
+        "(see FILE.keras.run.yaml), and another part is set aside when images "
+        "are added: for figures to rely on make folders train/, validation/",
     )
     parser.add_argument(
         "--data-dir",
@@ -137,14 +148,34 @@ def add_training(parser, recipe, dropout=True):
         "--recipe",
         default=recipe,
         metavar="NAME",
-        help="named settings to start from, see keras_mdl.training.RECIPES "
+        help=f"named settings to start from: {', '.join(RECIPES)} "
         "(default: %(default)s); images are always resized to the size of the "
         "network, a recipe's own crops are for the Python API",
     )
-    group.add_argument("--epochs", type=positive_int, metavar="N")
-    group.add_argument("--batch-size", type=positive_int, metavar="N")
-    group.add_argument("--learning-rate", type=positive_float, metavar="R")
-    group.add_argument("--weight-decay", type=non_negative, metavar="D")
+    group.add_argument(
+        "--epochs",
+        type=positive_int,
+        metavar="N",
+        help="passes over the training images (default: the recipe's)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=positive_int,
+        metavar="N",
+        help="images in a step (default: the recipe's)",
+    )
+    group.add_argument(
+        "--learning-rate",
+        type=positive_float,
+        metavar="R",
+        help="at the start (default: the recipe's)",
+    )
+    group.add_argument(
+        "--weight-decay",
+        type=non_negative,
+        metavar="D",
+        help="for this domain (default: the recipe's)",
+    )
     if dropout:
         group.add_argument(
             "--dropout",

@@ -44,20 +44,37 @@ def load(spec, **options):
     data = load("signs=folder:photos/signs", validation_fraction=0.1)
     ```
     """
+    name, kind, rest = _parsed(spec)
+    data = _KINDS[kind](rest, **options)
+    return data.renamed(name) if name else data
+
+
+def options_of(spec):
+    """Which options of reading images `load` takes for a specification.
+
+    Of those that command lines and settings offer: not all of these suit
+    every kind of data.
+
+    Raises:
+        ValueError: As `load`.
+    """
+    return _OPTIONS[_parsed(spec)[1]]
+
+
+def _parsed(spec):
+    """`(name or "", kind, the rest)`."""
     if not isinstance(spec, str) or not spec.strip():
         raise ValueError(
             f"A data specification must be {_FORMS}. Received: spec={spec!r}"
         )
     named = _NAMED.fullmatch(spec)
     if named and not Path(spec).exists():
-        return load(named[2], **options).renamed(named[1])
+        return named[1], *_parsed(named[2])[1:]
     kind, _, rest = spec.partition(":")
     if kind in _KINDS and rest:
-        return _KINDS[kind](rest, **options)
+        return "", kind, rest
     if Path(spec).is_dir():
-        if find_directory(spec):
-            return DomainData.from_tfds_directory(spec, **options)
-        return DomainData.from_folder(spec, **options)
+        return "", "directory" if find_directory(spec) else "folder", spec
     raise ValueError(
         f"A data specification must be {_FORMS}; no folder of this name "
         f"exists. Received: spec={spec!r}"
@@ -69,4 +86,12 @@ _KINDS = {
     "decathlon": decathlon.load,
     "folder": DomainData.from_folder,
     "embedded": embedded.load,
+    "directory": DomainData.from_tfds_directory,  # found, not written
+}
+_OPTIONS = {
+    "tfds": ("flip", "data_dir", "download"),
+    "decathlon": ("flip", "data_dir", "download"),
+    "folder": ("flip", "on_bad_image", "validation_fraction"),
+    "embedded": ("flip",),
+    "directory": ("flip",),
 }

@@ -248,8 +248,10 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         Args:
             name: Name of the domain.
             phase: What trains: `"base"` (trunk and slot), `"domain"` (the
-                slot), `"head"`, `"head_and_norm"`, `"frozen"`, or a
-                `FreezePlan`. Default: `default_phase`.
+                slot), `"head"`, `"head_and_norm"`, `"frozen"`; for gates
+                `"gate"`, `"gate_and_slot"`; for adapters `"adapter"`,
+                `"adapter_and_norm"`, `"pointwise"`; or a `FreezePlan`.
+                Default: `default_phase`.
 
         Returns:
             A `DomainModel`. The same arguments give the same object, unless

@@ -10,6 +10,12 @@ from keras_mdl.files import atomic_path
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
 from keras_mdl.models.logits import expects_logits, metric_of_logits
 
+# What is missing where a phase trains nothing.
+_ADVICE = {
+    "gate": ". It has no gates: add them with `with_gate`",
+    "adapter": ". It has no adapters: `with_domain(..., adapter=...)`",
+}
+
 
 class PhasedModel(keras.Model):
     """A `keras.Model` whose trainable set is derived from a `FreezePlan`.
@@ -104,8 +110,7 @@ class PhasedModel(keras.Model):
         one `fit`. Calling it twice changes nothing.
 
         Args:
-            phase: `"base"`, `"domain"`, `"head"`, `"head_and_norm"`,
-                `"frozen"`, or a `FreezePlan`.
+            phase: As for `MultiDomainModel.for_domain`.
 
         Returns:
             The view.
@@ -122,6 +127,7 @@ class PhasedModel(keras.Model):
             raise ValueError(
                 f"Phase {plan.phase!r} trains no variable of this network "
                 f"(domains: {', '.join(view.domains)})"
+                + _ADVICE.get(plan.phase.partition("_")[0], "")
             )
         view.plan = plan
         view.trained = trained

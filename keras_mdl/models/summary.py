@@ -40,7 +40,7 @@ class DomainSummary:
         return [vars(row) for row in self.rows]
 
     def __str__(self):
-        head = ("", "parameters", "of it head", "statistics", "MACs", "KiB")
+        head = ("", "parameters", "of which head", "statistics", "MACs", "KiB")
         table = [head]
         for r in self.rows:
             macs = "" if not r.macs else f"{r.macs / 1e6:,.1f} M"

@@ -85,8 +85,8 @@ def _head(summary):
 
 _CAVEAT = (
     "These are accuracies on the validation splits after the last epoch; no "
-    "epoch was selected. Each method saw the same images, with the recipe "
-    "below: one that suits a method less well makes it look worse than it is. "
+    "epoch was selected. Methods trained with the settings below: where they "
+    "suit a method less well, it looks worse than it is. "
     "The figures say nothing about hidden test sets."
 )
 

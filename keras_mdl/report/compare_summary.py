@@ -91,7 +91,7 @@ class Summary:
     @property
     def complete(self):
         """Whether no training is missing."""
-        wanted = self.settings.get("methods") or ()
+        wanted = self.settings.get("methods") or self.methods
         return len(self.methods) == len(wanted) and all(
             m.complete for m in self.methods
         )

@@ -20,7 +20,7 @@ from keras_mdl.score.reference import (
     by_key,
     missing_domains,
 )
-from keras_mdl.score.several import score_over_domains
+from keras_mdl.score.several import checked_fractions, score_over_domains
 
 
 def decathlon_score(accuracies, partial=False):
@@ -49,12 +49,14 @@ def decathlon_score(accuracies, partial=False):
             "Expected a mapping from decathlon domains to accuracies. "
             f"Received: {accuracies!r}"
         )
-    accuracies = by_key(accuracies)
+    # What the numbers are comes first: in percent, none is missing.
+    accuracies = by_key(checked_fractions(accuracies, "An accuracy"))
     missing = missing_domains(accuracies)
     if missing and not partial:
         raise ValueError(
-            "The decathlon score needs all ten domains (partial=True sums "
-            f"over fewer). Missing: {', '.join(missing)}. "
+            "The decathlon score needs all ten domains (with --partial, in "
+            "Python `partial=True`, it sums over fewer). "
+            f"Missing: {', '.join(missing)}. "
             f"Known domains: {', '.join(KEYS)}"
         )
     title = "Visual Decathlon score S"

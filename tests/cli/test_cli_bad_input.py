@@ -65,6 +65,17 @@ def test_folder_options_are_for_folders(train):
     assert "--on-bad-image does not apply" in message
 
 
+def test_of_several_data_a_flag_is_for_those_that_it_suits(run, two, images):
+    argv = ["evaluate", "--model", two, "--validation-fraction", 0.5]
+    folder = f"shades={images['shades']}"
+    # The embedded domain has other classes: that is refused, not the flag.
+    _, _, err = run(*argv, "--data", folder, "colours=embedded:digits")
+    assert "does not apply" not in err
+    status, _, err = run(*argv, "--data", "colours=embedded:digits")
+    assert status == 2
+    assert "--validation-fraction does not apply" in err
+
+
 def test_bad_image_in_a_folder_is_named(run, images, tmp_path):
     folder = tmp_path / "colours"
     for name in ("a", "b"):

@@ -2,16 +2,19 @@
 
 import subprocess
 
+import numpy as np
 import pytest
 from comparing import worker_command
 from fake_worker import row
 
+from keras_mdl.data import DomainData
 from keras_mdl.runs.compare.rows import (
     COLUMNS,
     FILE,
     append_row,
     key_of,
     read_rows,
+    require_same_images,
 )
 
 
@@ -83,3 +86,18 @@ def test_writers_side_by_side_lose_nothing(tmp_path):
     found = read_rows(tmp_path)
     assert len(found) == len(set(map(key_of, found))) == 75
     assert set(found[0]) == set(COLUMNS)
+
+
+def test_other_images_than_those_of_the_rows_are_refused():
+    def data(n):
+        labels = np.arange(n) % 2
+        images = np.zeros((n, 4, 4), "uint8")
+        splits = {"train": (images, labels), "validation": (images, labels)}
+        return DomainData.from_arrays("a", splits)
+
+    rows = [row(0, "a", "x"), row(0, "b", "x")]
+    rows[0].update(classes=2, train_images=4, validation_images=4)
+    require_same_images(rows, data(4))
+    require_same_images([], data(6))
+    with pytest.raises(ValueError, match=r"'train_images': 4.*received.*6"):
+        require_same_images(rows, data(6))

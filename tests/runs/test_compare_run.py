@@ -68,7 +68,7 @@ def test_again_and_more(run, tmp_path):
     again, said = run()
     assert path.read_bytes() == before
     assert again.rows == first.rows
-    assert said == ["7 trainings, 7 of them done already; 2 at a time"]
+    assert said == ["7 trainings, 7 of them done already"]
     more, said = run(
         seeds=[1, 0],
         methods=[*METHODS, "piggyback"],
@@ -201,29 +201,56 @@ def test_missing_jobs(tmp_path):
     ]
 
 
+def timed(domain, method, seconds):
+    return {"domain": domain, "method": method, "seconds": seconds}
+
+
 def test_time_left_is_that_of_rows_like_those_missing():
-    def timed(domain, method, seconds):
-        return {"domain": domain, "method": method, "seconds": seconds}
-
     rows = [timed("a", "x", 10), timed("a", "x", 20), timed("b", "y", 100)]
-    missing = [(0, "a", "x"), (0, "c", "y"), (0, "b", "z"), (0, "c", "z")]
-    # 15, 100, 100 and the mean of all, 43.3
-    assert seconds_left(missing, rows, 2) == pytest.approx(258.33 / 2, 1e-3)
-    assert seconds_left(missing, [], 2) is None
-
-
-def test_a_base_says_nothing_about_how_long_other_trainings_take():
-    def row(domain, method, seconds):
-        return {"domain": domain, "method": method, "seconds": seconds}
-
-    base, other = row("photos", "base", 1000.0), row("signs", "individual", 9.0)
-    missing = [(0, "signs", "classifier_only")]
-    assert seconds_left(missing, [base], 1) is None
-    assert seconds_left(missing, [base, other], 1) == 9
-    assert seconds_left([(1, "photos", "base")], [base, other], 1) == 1000
+    jobs = [Job(0, "a", ("x",)), Job(0, "c", ("y", "z")), Job(0, "b", ("z",))]
+    # 15; 100 and the mean of all, 43.3; 100
+    assert seconds_left(jobs, rows, 1) == pytest.approx(258.33, 1e-3)
+    # Two at a time: one has the longest, the other the rest.
+    assert seconds_left(jobs, rows, 2) == pytest.approx(143.33, 1e-3)
+    # A domain's methods come one after the other.
+    assert seconds_left(jobs, rows, 9) == pytest.approx(143.33, 1e-3)
+    assert seconds_left(jobs, [], 2) is None
     assert [told(s) for s in (3.4, 89, 300, 7500)] == [
         "3 s", "89 s", "5 min", "2 h 5 min",
     ]  # fmt: skip
+
+
+def test_a_base_says_nothing_about_how_long_other_trainings_take():
+    base, other = timed("p", "base", 1000.0), timed("s", "individual", 9.0)
+    jobs = [Job(0, "s", ("classifier_only",))]
+    assert seconds_left(jobs, [base], 1) is None
+    assert seconds_left(jobs, [base, other], 1) == 9
+    assert seconds_left([Job(1, "p", ("base",))], [base, other], 1) == 1000
+
+
+def test_a_domain_is_divided_where_there_are_cores_for_it(tmp_path):
+    write_images(tmp_path / "images", count=1)
+    path = write_settings(tmp_path / "c.yaml", domains=["images/shades"])
+    settings, rows = read_settings(path), [row(0, "colours", "base")]
+    assert missing_jobs(settings, rows, 2) == [
+        Job(0, "shades", (METHODS[0], METHODS[2]), 1),
+        Job(0, "shades", METHODS[1:2], 2),
+    ]
+    many = missing_jobs(settings, rows, 8)
+    assert [j.methods for j in many] == [(m,) for m in METHODS]
+    assert len({j.name for j in many}) == 3  # a log file each
+
+
+def test_the_comparison_s_own_copy_of_the_settings_is_no_input(run, tmp_path):
+    run()
+    stored = tmp_path / "out" / "compare.yaml"
+    # By its own path it would be compared with itself, whatever is in it.
+    text = stored.read_text().replace("images/", "../images/")
+    stored.write_text(text.replace("epochs: 1", "epochs: 5"))
+    before = stored.read_bytes()
+    with pytest.raises(ValueError, match="the comparison's own folder"):
+        compare(read_settings(stored), tmp_path / "out", 1)
+    assert stored.read_bytes() == before
 
 
 def test_workers_have_one_thread_and_our_backend(monkeypatch):

@@ -14,6 +14,12 @@ from keras_mdl.runs.compare.trial import base_recipe, domain_recipe
 from keras_mdl.training import METHODS as ALL_METHODS
 from keras_mdl.training import get_method
 
+ALL_ROWS = [
+    {"seed": 0, "domain": domain, "method": method}
+    for domain in ("shades", "warm")
+    for method in METHODS
+]
+
 
 @pytest.fixture(autouse=True)
 def real_networks(monkeypatch):
@@ -131,9 +137,16 @@ def test_numbers_that_yaml_takes_for_words(folder):
         ({"epochs": None}, "Exactly one of"),
         ({"epochs": 0}, "`epochs` must be a whole number above 0"),
         ({"width": "wide"}, "`width` must be a number above 0"),
-        ({"seeds": [True]}, "`seeds` must be a whole number from 0 on"),
+        ({"seeds": [True]}, "`seeds` must be a whole number from 0 to 42949"),
+        ({"seeds": [2**32]}, "`seeds` must be a whole number from 0 to 42949"),
         ({"seeds": [0, 0]}, "different values"),
         ({"name": "a/b"}, "name of a run"),
+        ({"name": 2024}, "`name` must be text"),
+        ({"domains": [{"data": "images/shades", "flip": "no"}]}, "true or fal"),
+        (
+            {"domains": [{"data": "embedded:digits", "on_bad_image": "skip"}]},
+            "'on_bad_image' does not apply to 'embedded:digits'",
+        ),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused_with_what_is_known(folder, changes, message):
@@ -173,8 +186,8 @@ def test_growing_is_no_change(folder):
                  "images/shades"],
         processes=7,
     )  # fmt: skip
-    assert differences(old, new) == []
-    require_extension(old, new, "here")
+    assert differences(old, new, ALL_ROWS) == []
+    require_extension(old, new, ALL_ROWS, "here")
 
 
 @pytest.mark.parametrize(
@@ -201,5 +214,19 @@ def test_changes_are_told(folder, changes, told):
     old = read(folder)
     new = read(folder, **changes)
     with pytest.raises(ValueError, match="other settings") as found:
-        require_extension(old, new, "here")
+        require_extension(old, new, ALL_ROWS, "here")
     assert told in str(found.value)
+    require_extension(old, new, [], "here")  # nothing depends on it yet
+
+
+def test_what_has_no_rows_may_change(folder):
+    old = read(folder, domains=["images/shades", "wrong=images/tones"])
+    mended = read(
+        folder,
+        domains=["images/shades"],
+        methods=[*METHODS[:2], {"individual": {"learning_rate": 0.1}}],
+    )
+    rows = [r for r in ALL_ROWS if r["domain"] != "warm"]
+    assert len(differences(old, mended, rows)) == 1
+    rows = [r for r in rows if r["method"] != "individual"]
+    assert differences(old, mended, rows) == []

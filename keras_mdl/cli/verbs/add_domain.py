@@ -27,15 +27,15 @@ def add_arguments(parser):
         "--method",
         default="pointwise_sharing",
         metavar="NAME",
-        help="pointwise_sharing (the proposed one), classifier_only or "
-        "individual (default: %(default)s)",
+        help=f"of sharing, one of {', '.join(options.METHODS)} (default: the "
+        "first, the proposed one)",
     )
     parser.add_argument(
         "--init-from",
         metavar="DOMAIN",
         help="domain whose slot the new one starts from (default: the first)",
     )
-    options.add_depthwise(parser)
+    options.add_depthwise(parser, "as the domain that the slot starts from")
     options.add_size(parser)
     options.add_training(parser, "quick-domain")
 

@@ -21,8 +21,12 @@ against what a domain adds.
     classifier_only: {learning_rate: 0.01}
     individual:
 
-Further keys: network (resnet26, dense_resnet26), width, size, recipe,
-batch_size, processes.
+Either `images` or `epochs` is needed. Further keys: network (resnet26,
+dense_resnet26), width, size, recipe, batch_size, processes; of base: recipe;
+of data: flip, validation_fraction, on_bad_image, data_dir, download; of each
+method: learning_rate, weight_decay, momentum, batch_size, epochs, cosine,
+optimizer_name. Without them all methods train as the recipe says, which does
+not suit all of them: a classifier alone wants a larger learning rate.
 """
 
 import pathlib
@@ -50,7 +54,8 @@ def add_arguments(parser):
         "--processes",
         type=options.positive_int,
         metavar="N",
-        help="trainings at a time, one thread each (default: one per core)",
+        help="trainings at a time, one thread each (default: the file's, or "
+        "one per core)",
     )
 
 

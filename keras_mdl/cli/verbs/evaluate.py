@@ -25,7 +25,11 @@ def add_arguments(parser):
         help="of the data (default: %(default)s)",
     )
     parser.add_argument(
-        "--batch-size", type=options.positive_int, default=64, metavar="N"
+        "--batch-size",
+        type=options.positive_int,
+        default=64,
+        metavar="N",
+        help="images at a time (default: %(default)s)",
     )
     options.add_size(parser)
 

@@ -1,4 +1,4 @@
-"""What is on an image, says one domain of a saved network.
+"""Classify image files with one domain of a saved network.
 
 Takes every format that Pillow reads: colour, grey, with transparency, 16 bit
 or CMYK. Images are resized and cropped as in evaluation.
@@ -15,7 +15,13 @@ HELP = "classify image files"
 
 def add_arguments(parser):
     """Flags of the command."""
-    parser.add_argument("images", nargs="+", type=pathlib.Path, metavar="IMAGE")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        type=pathlib.Path,
+        metavar="IMAGE",
+        help="image files",
+    )
     options.add_model(parser)
     parser.add_argument(
         "--domain", required=True, metavar="NAME", help="of the model"

@@ -20,7 +20,12 @@ HELP = "decathlon score of accuracies or of a results.json"
 
 def add_arguments(parser):
     """Flags of the command."""
-    parser.add_argument("accuracies", nargs="*", metavar="DOMAIN=ACCURACY")
+    parser.add_argument(
+        "accuracies",
+        nargs="*",
+        metavar="DOMAIN=ACCURACY",
+        help="for example dtd=0.57",
+    )
     parser.add_argument(
         "--csv", type=pathlib.Path, metavar="FILE", help="accuracies as a table"
     )

@@ -9,10 +9,11 @@ that one: no cost in use).
 """
 
 from keras_mdl.cli import options
-from keras_mdl.cli.errors import bad_input
+from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.heavy import quiet_import
 
 HELP = "soft sharing: mix other domains' filters into one domain"
+VARIATION = 0.1
 _PHASES = {"gates": "gate", "slot": "gate_and_slot"}
 
 
@@ -60,10 +61,9 @@ def add_arguments(parser):
     parser.add_argument(
         "--max-variation",
         type=options.positive_float,
-        default=0.1,
         metavar="V",
         help="with --collapse: keep gates whose mixed filters vary more "
-        "between images, as a part of their size (default: %(default)s)",
+        f"between images, as a part of their size (default: {VARIATION})",
     )
     options.add_output(parser, "the model with the gated domain", ".keras")
     options.add_size(parser)
@@ -75,6 +75,9 @@ def run(args, console, parser):
     from keras_mdl.runs.directory import refuse_existing
     from keras_mdl.runs.records import record_path
 
+    if args.max_variation is not None and not args.collapse:
+        raise InputError("--max-variation needs --collapse")
+    max_variation = args.max_variation or VARIATION
     with bad_input():
         refuse_existing(
             args.out, record_path(args.out), overwrite=args.overwrite
@@ -114,13 +117,14 @@ def run(args, console, parser):
         console.verbose,
     )
     console.say(f"\n{found}")
-    collapse = args.collapse and found.variation <= args.max_variation
+    collapse = args.collapse and found.variation <= max_variation
     if args.collapse and not collapse:
         # The trained gates are not thrown away for it.
         console.warn(
             f"not collapsed: filters vary by {found.variation:.3f} of their "
             f"size between images, more than --max-variation "
-            f"{args.max_variation}. {args.out} keeps the gates"
+            f"{max_variation}. {args.out} keeps the gates; in Python "
+            "`model.collapsed` folds them, which an export needs"
         )
     chosen = found.collapsed if collapse else found.gated
     isolation.record(

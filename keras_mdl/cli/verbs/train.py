@@ -26,7 +26,7 @@ def add_arguments(parser):
         "--network",
         default="resnet26",
         metavar="NAME",
-        help="(default: %(default)s)",
+        help=f"{' or '.join(options.NETWORKS)} (default: %(default)s)",
     )
     group.add_argument(
         "--width",
@@ -41,8 +41,8 @@ def add_arguments(parser):
         type=options.positive_int,
         default=32,
         metavar="PIXELS",
-        help="side of the square images (default: %(default)s; the paper "
-        "has 72)",
+        help="side of the square images, divisible by 8 (default: "
+        "%(default)s; the paper has 72)",
     )
     options.add_depthwise(group)
     options.add_training(parser, "quick-base")

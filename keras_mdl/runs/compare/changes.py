@@ -5,48 +5,53 @@ _FIXED = ("network", "width", "size", "base", "images", "epochs", "recipe",
           "batch_size")  # fmt: skip
 
 
-def require_extension(old, new, where):
+def require_extension(old, new, rows, where):
     """Refuses settings under which rows that exist would mean another thing.
 
-    Further seeds, methods and domains are welcome: the comparison grows. The
-    order, the name and the number of processes do not matter.
+    What no row depends on may change: further seeds, methods and domains are
+    welcome, one that has failed may be mended or left out, and before the
+    first row everything may change. The order, the name and the number of
+    processes do not matter.
 
     Args:
         old: `CompareSettings` of the rows that exist.
         new: Those that are asked for.
+        rows: The rows.
         where: The folder, for the message.
 
     Raises:
         ValueError: If something else differs; the message lists it.
     """
-    found = differences(old, new)
+    found = differences(old, new, rows)
     if found:
         raise ValueError(
-            f"{where} holds a comparison with other settings (further seeds, "
-            "methods and domains may be added, nothing else). Choose another "
-            "folder, or change back:\n" + "\n".join(f"- {d}" for d in found)
+            f"{where} holds rows of a comparison with other settings (further "
+            "seeds, methods and domains may be added, and what has no rows "
+            "may change). Choose another folder, or change back:\n"
+            + "\n".join(f"- {d}" for d in found)
         )
 
 
-def differences(old, new):
-    """Lines that say what `new` changes or leaves out of `old`."""
+def differences(old, new, rows):
+    """Lines that say what `new` changes or leaves out of what `rows` are."""
     before, after = old.to_dict(), new.to_dict()
     lines = [
         f"{key}: expected {before.get(key)!r}, received {after.get(key)!r}"
         for key in _FIXED
-        if before.get(key) != after.get(key)
+        if rows and before.get(key) != after.get(key)
     ]
     for key, a, b in (
-        ("seeds", dict.fromkeys(old.seeds), dict.fromkeys(new.seeds)),
-        ("domains", _domains(old), _domains(new)),
-        ("methods", _methods(old), _methods(new)),
+        ("seed", dict.fromkeys(old.seeds), dict.fromkeys(new.seeds)),
+        ("domain", _domains(old), _domains(new)),
+        ("method", _methods(old), _methods(new)),
     ):
-        for name, value in a.items():
+        for name in {r[key]: None for r in rows if r[key] in a}:
             if name not in b:
-                lines.append(f"{key}: {name!r} is missing")
-            elif b[name] != value:
+                lines.append(f"{key}s: {name!r} is missing")
+            elif b[name] != a[name]:
                 lines.append(
-                    f"{key}: {name!r}: expected {value!r}, received {b[name]!r}"
+                    f"{key}s: {name!r}: expected {a[name]!r}, "
+                    f"received {b[name]!r}"
                 )
     return lines
 

@@ -3,16 +3,19 @@
 import math
 
 
-def require_number(label, value, kind, low=None):
-    """Refuses what is not a number of that kind, from `low` on.
+def require_number(label, value, kind, low=None, high=math.inf):
+    """Refuses what is not a number of that kind, from `low` to `high`.
 
     `low=None` is above 0: whole numbers from 1 on.
     """
     allowed = (int,) if kind is int else (int, float)
     valid = type(value) in allowed and math.isfinite(value)
-    if not valid or value < (low or 0) or (low is None and value == 0):
+    inside = valid and (low or 0) <= value <= high
+    if not inside or (low is None and value == 0):
         what = "a whole number" if kind is int else "a number"
         rest = f"from {low} on" if low is not None else "above 0"
+        if high < math.inf:
+            rest = f"from {low or 0} to {high}"
         raise ValueError(
             f"`{label}` must be {what} {rest}. Received: {value!r}"
         )

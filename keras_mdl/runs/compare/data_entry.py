@@ -5,14 +5,23 @@ from dataclasses import dataclass, field
 
 from keras_mdl.domains import require_domain
 
+
+def _is_bool(value):
+    return isinstance(value, bool)
+
+
+def _is_fraction(value):
+    return type(value) in (int, float) and 0 <= value < 1
+
+
 # Flags of the command line that belong to reading images.
-OPTIONS = (
-    "flip",
-    "validation_fraction",
-    "on_bad_image",
-    "data_dir",
-    "download",
-)
+OPTIONS = {
+    "flip": (_is_bool, "true or false"),
+    "validation_fraction": (_is_fraction, "a number in [0, 1)"),
+    "on_bad_image": (("error", "skip").__contains__, "'error' or 'skip'"),
+    "data_dir": (lambda value: isinstance(value, str), "a path"),
+    "download": (_is_bool, "true or false"),
+}
 _KINDS = ("embedded", "decathlon", "tfds", "folder")
 
 
@@ -45,11 +54,16 @@ class DataEntry:
         if isinstance(value, dict):
             options = dict(value)
             value = options.pop("data", None)
-        for key in options:
+        for key, option in options.items():
             if key not in OPTIONS:
                 known = ", ".join(("data", *extra, *OPTIONS))
                 raise ValueError(
                     f"Unknown key of data: {key!r}. Known: {known}"
+                )
+            fits, expected = OPTIONS[key]
+            if not fits(option):
+                raise ValueError(
+                    f"`{key}` must be {expected}. Received: {option!r}"
                 )
         if not isinstance(value, str) or not value.strip():
             raise ValueError(
@@ -77,10 +91,12 @@ class DataEntry:
             folder: What relative paths are relative to.
 
         Raises:
-            ValueError: For an unknown embedded or decathlon domain.
+            ValueError: For an unknown embedded or decathlon domain, or an
+                option that is for other kinds of data.
             FileNotFoundError: If there is no such folder.
         """
         from keras_mdl.data import decathlon, embedded
+        from keras_mdl.data.specs import options_of
 
         kind, _, rest = self.spec.partition(":")
         if kind in ("embedded", "decathlon"):
@@ -92,6 +108,13 @@ class DataEntry:
                 raise FileNotFoundError(
                     f"There is no folder of images for the domain "
                     f"{self.name!r}: {path}"
+                )
+        fitting = options_of(self._resolved(folder))
+        for key in self.options:
+            if key not in fitting:
+                raise ValueError(
+                    f"{key!r} does not apply to {self.spec!r}. Known for "
+                    f"such data: {', '.join(fitting)}"
                 )
 
     def load(self, folder, size):

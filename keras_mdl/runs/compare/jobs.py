@@ -14,11 +14,14 @@ class Job:
         seed: The seed.
         domain: Name of the domain (the base's for a base).
         methods: Names of the missing methods; `("base",)` for a base.
+        part: Which part of them, from 1, where there are cores for several
+            at a time; 0 for all.
     """
 
     seed: int
     domain: str
     methods: tuple
+    part: int = 0
 
     @property
     def is_base(self):
@@ -28,7 +31,8 @@ class Job:
     @property
     def name(self):
         """Of its log file."""
-        return f"s{self.seed}-{self.domain}"
+        part = f"-{self.part}" if self.part else ""
+        return f"s{self.seed}-{self.domain}{part}"
 
     @property
     def keys(self):
@@ -36,12 +40,16 @@ class Job:
         return [(self.seed, self.domain, m) for m in self.methods]
 
 
-def missing_jobs(settings, rows):
+def missing_jobs(settings, rows, processes=1):
     """The `Job`s that are left, bases first.
+
+    A job reads a domain's images once for all its methods; where there are
+    fewer such jobs than processes, they are divided.
 
     Args:
         settings: `CompareSettings`.
         rows: Those that exist.
+        processes: How many will work side by side.
     """
     done = {key_of(r) for r in rows}
     bases, jobs = [], []
@@ -55,7 +63,20 @@ def missing_jobs(settings, rows):
             )  # fmt: skip
             if methods:
                 jobs.append(Job(seed, entry.name, methods))
+    parts = processes // max(len(jobs), 1)
+    if parts > 1:
+        jobs = [part for job in jobs for part in _divided(job, parts)]
     return bases + jobs
+
+
+def _divided(job, parts):
+    parts = min(parts, len(job.methods))
+    if parts == 1:
+        return [job]
+    return [
+        Job(job.seed, job.domain, job.methods[i::parts], i + 1)
+        for i in range(parts)
+    ]
 
 
 def wanted_keys(settings):
@@ -63,33 +84,44 @@ def wanted_keys(settings):
     return [k for job in missing_jobs(settings, ()) for k in job.keys]
 
 
-def seconds_left(missing, rows, workers):
+def seconds_left(jobs, rows, workers):
     """An estimate from the rows that are there, or `None` if they say nothing.
 
     A row takes as long as those like it: of the same domain and method, else
     of the same method, else of the same domain, else any. Bases, which take
-    many times as long as other trainings, are only like bases.
+    many times as long as other trainings, are only like bases. The longest
+    jobs are given to the workers first.
 
     Args:
-        missing: Keys of the rows to come.
+        jobs: The `Job`s that are left.
         rows: Those that exist.
         workers: How many work side by side.
     """
+    loads = [0.0] * max(workers, 1)
+    lengths = [_length(job, rows) for job in jobs]
+    if None in lengths:
+        return None
+    for length in sorted(lengths, reverse=True):
+        loads[loads.index(min(loads))] += length
+    return max(loads)
+
+
+def _length(job, rows):
+    rows = [r for r in rows if (r["method"] == BASE) == job.is_base]
+    if not rows:
+        return None
     total = 0.0
-    for _, domain, method in missing:
-        kind = [r for r in rows if (r["method"] == BASE) == (method == BASE)]
-        if not kind:
-            return None
+    for _, domain, method in job.keys:
         for like in (
-            [r for r in kind if (r["domain"], r["method"]) == (domain, method)],
-            [r for r in kind if r["method"] == method],
-            [r for r in kind if r["domain"] == domain],
-            kind,
+            [r for r in rows if (r["domain"], r["method"]) == (domain, method)],
+            [r for r in rows if r["method"] == method],
+            [r for r in rows if r["domain"] == domain],
+            rows,
         ):
             if like:
                 total += statistics.fmean(r["seconds"] for r in like)
                 break
-    return total / max(workers, 1)
+    return total
 
 
 def told(seconds):

@@ -39,6 +39,34 @@ _TYPES = {
 }  # fmt: skip
 
 
+def require_same_images(rows, data):
+    """Refuses images that are not those of the rows of their domain.
+
+    Only numbers are compared, of images and of classes: enough to see that a
+    folder has grown, or that a path leads elsewhere now.
+
+    Args:
+        rows: Those that exist.
+        data: `DomainData` of a domain, with `train` and `validation`.
+
+    Raises:
+        ValueError: With the numbers of both.
+    """
+    found = {
+        "classes": data.domain.num_classes,
+        "train_images": data.size("train"),
+        "validation_images": data.size("validation"),
+    }
+    for row in rows:
+        expected = {key: row[key] for key in found}
+        if row["domain"] == data.domain.name and expected != found:
+            raise ValueError(
+                f"The images of {data.domain.name!r} are not those of the "
+                f"rows that exist. Expected: {expected}, received: {found}. "
+                "Choose a new folder for the comparison"
+            )
+
+
 def key_of(row):
     """`(seed, domain, method)`: what a row is the result of."""
     return row["seed"], row["domain"], row["method"]

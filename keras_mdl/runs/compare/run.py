@@ -59,8 +59,9 @@ def compare(settings, out, processes=None, say=print):
         A `Comparison`.
 
     Raises:
-        ValueError: If the folder holds another comparison, or the network
-            cannot be built. Nothing has been written then.
+        ValueError: If the folder holds another comparison or the settings
+            file itself, or the network cannot be built. Nothing has been
+            written then.
         FileExistsError: If it is some other folder, or in use.
     """
     out = pathlib.Path(out)
@@ -70,7 +71,7 @@ def compare(settings, out, processes=None, say=print):
     with _alone(out):
         _require_extension(settings, out)  # now that nobody else writes
         _write_settings(settings, out)
-        for path in out.glob("**/.*.keras"):
+        for path in out.glob("bases/.*.keras"):
             path.unlink()  # left by a worker that was killed while saving
         failures = _run(settings, out, processes, say)
         rows = _rows(settings, out)
@@ -92,6 +93,13 @@ def check(settings, out):
                 f"{out} is not the folder of a comparison (it has no "
                 f"{SETTINGS_FILE}): choose a new one"
             )
+        if stored.exists() and settings.folder.resolve() == out.resolve():
+            # Compared with itself, it could change under its own rows.
+            raise ValueError(
+                f"The settings are in {out}, the comparison's own folder, "
+                f"where it keeps its copy ({SETTINGS_FILE}): give it a file "
+                "that is elsewhere"
+            )
         _require_extension(settings, out)
         _require_bases(settings, out)
     # What does not suit the network (the size, say) comes out here.
@@ -111,7 +119,7 @@ def _require_extension(settings, out):
     stored = out / SETTINGS_FILE
     if stored.is_file():
         old = read_settings(stored, check=False)
-        require_extension(old, settings, out)
+        require_extension(old, settings, rows_file.read_rows(out), out)
 
 
 def _require_bases(settings, out):
@@ -129,7 +137,7 @@ def _require_bases(settings, out):
 def _run(settings, out, processes, say):
     progress = _Progress(settings, out, processes, say)
     progress.start()
-    jobs = missing_jobs(settings, rows_file.read_rows(out))
+    jobs = missing_jobs(settings, rows_file.read_rows(out), processes)
     with Pool(out, settings, processes) as pool:
         pool.run(jobs, progress.look)
     told_about = {f.job for f in pool.failures}
@@ -146,18 +154,20 @@ class _Progress:
     """A line for each row that appears, and how long it may go on."""
 
     def __init__(self, settings, out, processes, say):
-        self._wanted = wanted_keys(settings)
+        self._settings, self._wanted = settings, wanted_keys(settings)
         self._out, self._say = out, say
         self._processes = processes
         self._seen = set()
 
     def start(self):
         """Says what is there already."""
-        self._seen = self._done()[1]
+        rows, self._seen = self._done()
         there, all_rows = len(self._seen), len(self._wanted)
+        jobs = missing_jobs(self._settings, rows, self._processes)
+        beside = f"; {min(self._processes, len(jobs))} at a time"
         self._say(
-            f"{all_rows} trainings, {there} of them done already; "
-            f"{self._processes} at a time"
+            f"{all_rows} trainings, {there} of them done already"
+            + (beside if jobs else "")
         )
 
     def look(self):
@@ -177,8 +187,8 @@ class _Progress:
 
     def _line(self, row, rows):
         count = len(str(len(self._wanted)))
-        missing = [k for k in self._wanted if k not in self._seen]
-        left = seconds_left(missing, rows, min(self._processes, len(missing)))
+        jobs = missing_jobs(self._settings, rows, self._processes)
+        left = seconds_left(jobs, rows, self._processes)
         ending = f", about {told(left)} left" if left else ""
         return (
             f"[{len(self._seen):>{count}}/{len(self._wanted)}] "

@@ -77,7 +77,12 @@ class CompareSettings:
     folder: pathlib.Path = pathlib.Path(".")
 
     def __post_init__(self):
-        check_run_name(str(self.name))
+        if not isinstance(self.name, str):
+            raise ValueError(
+                "`name` must be text (in YAML: in quotes). "
+                f"Received: {self.name!r}"
+            )
+        check_run_name(self.name)
         known = methods_for(self.network)
         object.__setattr__(self, "methods", tuple(self.methods or known))
         for key in ("domains", "seeds"):
@@ -95,7 +100,7 @@ class CompareSettings:
                 f"epochs={self.epochs}"
             )
         for seed in self.seeds:
-            require_number("seeds", seed, int, low=0)
+            require_number("seeds", seed, int, low=0, high=2**32 - 1)
         for key in ("recipe", "base_recipe"):
             get_recipe(getattr(self, key))
         _check_methods(self.methods, self.overrides, known, self.network)

@@ -10,7 +10,14 @@ import sys
 import traceback
 
 from keras_mdl.processes import end_with_parent
-from keras_mdl.runs.compare.rows import BASE, append_row, key_of, read_rows
+from keras_mdl.runs.compare.rows import (
+    BASE,
+    append_row,
+    key_of,
+    read_rows,
+    require_same_images,
+)
+from keras_mdl.runs.isolation import IsolationError
 
 
 def base_path(folder, seed):
@@ -41,7 +48,10 @@ def train_base(settings, folder, seed):
     """Trains and keeps a base, then adds its row."""
     from keras_mdl.runs.compare import trial
 
-    model, row = trial.train_base(settings, seed, verbose=2)
+    data = settings.base.load(settings.folder, settings.size)
+    trial.require_splits(data)
+    require_same_images(read_rows(folder), data)
+    model, row = trial.train_base(settings, seed, data, verbose=2)
     path = base_path(folder, seed)
     path.parent.mkdir(exist_ok=True)
     model.save(path)
@@ -58,7 +68,8 @@ def run_methods(settings, folder, seed, domain, methods):
     from keras_mdl.runs.compare import trial
 
     base = load_model(base_path(folder, seed))
-    expected = {key_of(r): r["base_sha256"] for r in read_rows(folder)}
+    rows = read_rows(folder)
+    expected = {key_of(r): r["base_sha256"] for r in rows}
     expected = expected[seed, settings.base.name, BASE]
     if trial.digest_of(base) != expected:
         raise ValueError(
@@ -68,11 +79,15 @@ def run_methods(settings, folder, seed, domain, methods):
         )
     entry = next(d for d in settings.domains if d.name == domain)
     data = entry.load(settings.folder, settings.size)
+    trial.require_splits(data)
+    require_same_images(rows, data)
     failed = []
     for method in methods:
         print(f"== {domain} by {method}, seed {seed}", flush=True)
         try:
             row = trial.run_method(settings, seed, base, data, method, 2)
+        except IsolationError:
+            raise  # the base in memory may be damaged
         except Exception as error:
             # A method that diverges is no reason to leave out the others.
             traceback.print_exception(error, file=sys.stdout)
