@@ -32,7 +32,7 @@ def methods_table(name):
     lines = [
         "| validation accuracy, % | "
         + " | ".join(found.domains)
-        + " | mean | S | numbers of its own | stored kB | MMACs | s |",
+        + " | mean | S | numbers of its own | adds kB | MMACs | s |",
         "|---|---|" + "---|" * (len(found.domains) + 5),
     ]
     for m in found.methods:
@@ -50,7 +50,7 @@ def methods_table(name):
         "of a seed start from the same base (miniimagenet, "
         f"{_percent(found.base)} % there). {_seen(name)} training images are "
         f"seen of a domain. {found.score_note} Numbers, bytes "
-        "(as a domain's file stores them, masks by the bit), "
+        "(what a domain adds to trunk and base, masks by the bit), "
         "multiply-accumulates (folded where a method folds) and training "
         "seconds (one core of a busy machine): mean over the domains, for one "
         "of them, head included. "

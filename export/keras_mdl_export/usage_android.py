@@ -50,10 +50,16 @@ import android.graphics.Bitmap
 import com.google.ai.edge.litert.Accelerator
 import com.google.ai.edge.litert.CompiledModel
 
-/** RGB in @RANGE@, row by row; the network normalises. */
+/** RGB of the centre in @RANGE@, row by row; the network normalises. */
 fun pixels(bitmap: Bitmap): @KOTLIN_ARRAY@ {
+    val scale = minOf(bitmap.width / @WIDTH@f, bitmap.height / @HEIGHT@f)
+    val width = (@WIDTH@ * scale).toInt()
+    val height = (@HEIGHT@ * scale).toInt()
+    val centre = Bitmap.createBitmap(
+        bitmap, (bitmap.width - width) / 2, (bitmap.height - height) / 2,
+        width, height)
     val argb = IntArray(@WIDTH@ * @HEIGHT@)
-    Bitmap.createScaledBitmap(bitmap, @WIDTH@, @HEIGHT@, true)
+    Bitmap.createScaledBitmap(centre, @WIDTH@, @HEIGHT@, true)
         .getPixels(argb, 0, @WIDTH@, 0, 0, @WIDTH@, @HEIGHT@)
     return @KOTLIN_ARRAY@(3 * argb.size) { i ->
         (argb[i / 3] shr (16 - 8 * (i % 3)) and 255).@KOTLIN_TO@()

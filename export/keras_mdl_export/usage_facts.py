@@ -76,7 +76,13 @@ def input_and_output(manifest):
         f"- Input: one RGB image, `{manifest.input_dtype}` of shape "
         f"(1, {height}, {width}, 3), pixels **0 to 255**. Each domain's "
         "normalisation is inside its network: subtract no mean and do not "
-        "divide by 255. Resize as in training.",
+        "divide by 255.",
+        "- Resizing is not inside. Do it as in training; `keras-mdl` (its "
+        "`Preprocess.default`) takes the largest centre piece with the "
+        f"proportions {width}:{height} and scales it, bilinear and "
+        "antialiased. A photo that is stretched instead gives other answers. "
+        "The functions `pixels` below crop so; MediaPipe does not: hand it "
+        "the centre piece.",
         f"- Output: `float32` of shape (1, classes), {scores}. The order is "
         "that of `classes` in manifest.json.",
     )
@@ -117,7 +123,9 @@ def warnings(manifest, forms):
     notes = [
         "Compare the SHA-256 of whatever was downloaded or copied before you "
         "load it, and take the expected one from where nobody else can write.",
-        "Files of different exports do not go together, even for one domain.",
+        "Files of different exports go together only where both manifests "
+        "have the same SHA-256 for the trunk: then a later export's head, "
+        "labels and pack fit the trunk that a device has.",
     ]
     if "external" in forms:
         notes.append(

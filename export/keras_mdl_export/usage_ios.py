@@ -45,7 +45,7 @@ import CoreGraphics
 import Foundation
 import TensorFlowLite
 
-/// RGB in @RANGE@, row by row; the network normalises.
+/// RGB of the centre in @RANGE@, row by row; the network normalises.
 func pixels(_ image: CGImage) -> [@SWIFT_TYPE@] {
     var rgba = [UInt8](repeating: 0, count: @WIDTH@ * @HEIGHT@ * 4)
     rgba.withUnsafeMutableBytes { memory in
@@ -54,8 +54,15 @@ func pixels(_ image: CGImage) -> [@SWIFT_TYPE@] {
             bitsPerComponent: 8, bytesPerRow: 4 * @WIDTH@,
             space: CGColorSpace(name: CGColorSpace.sRGB)!,
             bitmapInfo: CGImageAlphaInfo.noneSkipLast.rawValue)!
-        context.draw(
-            image, in: CGRect(x: 0, y: 0, width: @WIDTH@, height: @HEIGHT@))
+        // What hangs over is cut off; nothing is stretched.
+        let scale = max(
+            @WIDTH@ / CGFloat(image.width), @HEIGHT@ / CGFloat(image.height))
+        let width = CGFloat(image.width) * scale
+        let height = CGFloat(image.height) * scale
+        context.interpolationQuality = .high
+        context.draw(image, in: CGRect(
+            x: (@WIDTH@ - width) / 2, y: (@HEIGHT@ - height) / 2,
+            width: width, height: height))
     }
     return rgba.indices.filter { $0 % 4 < 3 }.map { @SWIFT_TYPE@(rgba[$0]) }
 }

@@ -44,17 +44,23 @@ import {loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
 
 await loadLiteRt('/litert/wasm/');
 
-// RGB in @RANGE@, row by row; the network normalises.
-function pixels(image) {
+// RGB of the centre in @RANGE@, row by row; the network normalises.
+async function pixels(image) {
+  const bitmap = await createImageBitmap(image);
+  const scale = Math.min(bitmap.width / @WIDTH@, bitmap.height / @HEIGHT@);
+  const width = @WIDTH@ * scale, height = @HEIGHT@ * scale;
   const context = new OffscreenCanvas(@WIDTH@, @HEIGHT@).getContext('2d');
-  context.drawImage(image, 0, 0, @WIDTH@, @HEIGHT@);
+  context.imageSmoothingQuality = 'high';
+  context.drawImage(
+      bitmap, (bitmap.width - width) / 2, (bitmap.height - height) / 2,
+      width, height, 0, 0, @WIDTH@, @HEIGHT@);
   const rgba = context.getImageData(0, 0, @WIDTH@, @HEIGHT@).data;
   return @JS_ARRAY@.from(rgba.filter((_, i) => i % 4 < 3));
 }
 
 // One score per class, in the order of `classes` in manifest.json.
 async function scores(network, image) {
-  const input = new Tensor(pixels(image), [1, @HEIGHT@, @WIDTH@, 3]);
+  const input = new Tensor(await pixels(image), [1, @HEIGHT@, @WIDTH@, 3]);
   const [output] = await network.run([input]);
   const values = Float32Array.from(await output.data());
   input.delete();  // memory of the wasm module is freed by hand

@@ -2,13 +2,15 @@
 
 The convention, stated here once:
 
-* **Private** is what may differ from the base when a method has trained, and
-  so has to be stored for the domain: the variables that its phase trains.
+* **Private** is what may differ from the base when a method has trained: the
+  variables that its phase trains. So much has to be kept for the domain
+  beside trunk and base.
 * **Shared** is what the domain reads and the base stores: the trunk, and
   *copies*. A slot also holds variables that a method does not train, such as
   the depthwise kernels under adapters or the BatchNorms of a classifier-only
-  domain. They equal the base's bit for bit (`changed_copies` proves it), are
-  not stored again, and are not counted as private.
+  domain. They equal the base's bit for bit (`changed_copies` proves it) and
+  are not counted as private. (A file of `save_domain` holds them all the
+  same: it needs the trunk alone and no other domain.)
 * **Bytes** are those of the numbers as stored: 4 for float32. A mask of
   Piggyback trains as a real number and is stored as 1 bit, a ternary one as
   2. The factor of an over-parameterised kernel (DO-Conv) is folded and
@@ -91,7 +93,7 @@ class Cost:
 
     @property
     def stored_bytes(self):
-        """All that a file of the domain has to hold: the three together."""
+        """All that must be kept beside trunk and base: the three together."""
         return _whole_bytes(self.bits + self.head_bits + self.statistics_bits)
 
 

@@ -53,7 +53,7 @@ def accuracy_against_bytes(points, theme, compact=False):
     )
     ax.tick_params(which="both", colors=theme.text, labelsize=9, length=0)
     ax.set_xlabel(
-        "stored for one more domain (parameters, head, BatchNorm statistics)"
+        "added by one more domain (parameters, head, BatchNorm statistics)"
     )
     ax.set_ylabel("mean validation accuracy, %")
     for label in (ax.xaxis.label, ax.yaxis.label):

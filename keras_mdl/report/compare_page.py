@@ -106,8 +106,8 @@ def _picture(summary):
     return (
         "<h2>Accuracy against what a domain adds</h2>"
         "<p>Up is better, left is smaller. Each point is a method: its mean "
-        "accuracy over all domains, and what has to be stored for one more "
-        "domain"
+        "accuracy over all domains, and what one more domain adds to trunk "
+        "and base"
         + (", with half the range between seeds as bars" if seeds > 1 else "")
         + ".</p>"
         + picture(partial(accuracy_against_bytes, points), alt)
@@ -164,7 +164,7 @@ def _cost(summary):
     return (
         "<h2>What one more domain costs</h2>"
         "<p>Private is what may differ from the base when a method has "
-        "trained, and so has to be stored for the domain. Parts of a slot "
+        "trained: what must be kept beside trunk and base. Parts of a slot "
         "that a method does not train equal the base's bit for bit (which was "
         "checked) and are not counted. Numbers take 4 bytes, a mask's 1 bit, "
         "a ternary mask's 2. BatchNorm statistics are stored and not trained: "

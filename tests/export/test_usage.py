@@ -199,9 +199,14 @@ def test_the_snippets_make_the_inputs_that_the_networks_take(dtype, words):
     assert f"`{dtype}` of shape (1, 72, 48, 3)" in text
     assert "[1, 72, 48, 3]" in text
     # width before height, where a picture is drawn
-    assert "createScaledBitmap(bitmap, 48, 72, true)" in text
+    assert "createScaledBitmap(centre, 48, 72, true)" in text
     assert "width: 48, height: 72" in text
     assert "OffscreenCanvas(48, 72)" in text
+    # of the centre, as in training: nothing is stretched
+    assert "proportions 48:72" in text
+    assert "minOf(bitmap.width / 48f, bitmap.height / 72f)" in text
+    assert "48 / CGFloat(image.width), 72 / CGFloat(image.height)" in text
+    assert "Math.min(bitmap.width / 48, bitmap.height / 72)" in text
 
 
 def test_python_lines_are_valid():
