@@ -21,7 +21,10 @@ class ParallelAdapter(Adapter):
 
     Reference: Rebuffi, Bilen, Vedaldi, "Efficient parametrization of
     multi-domain deep neural networks", CVPR 2018; the start N(0, 2 / filters)
-    from the released code. Not built: the optional dropout on its input.
+    from the released code. Not built: the optional dropout on its input. The
+    published start is random, so a new domain does not begin with the base's
+    features; with `kernel` set to zero it does, which short trainings need
+    (`benchmarks/RESULTS.md`).
     """
 
     def place(self, step, conv, x, source):
@@ -68,7 +71,7 @@ class SerialAdapter(Adapter):
 
     Reference: Rebuffi, Bilen, Vedaldi, "Learning multiple visual domains with
     residual adapters", NIPS 2017, in the form of the released code, as is the
-    start N(0, 2 / filters).
+    start N(0, 2 / filters); see `ParallelAdapter` about it.
     """
 
     def __init__(self, *args, **kwargs):
