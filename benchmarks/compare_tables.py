@@ -11,7 +11,7 @@ from keras_mdl.runs.compare.rows import BASE, read_rows
 # the one on dense convolutions.
 MAIN, SHORT, DENSE = "methods", "methods_short", "methods_dense"
 # Domains of `learning_rates.py`: for the rates, and for variants of methods.
-TUNED_ON, ASKED_ON = "fashion", "flowers"
+TUNED_ON, ASKED_ON = ("fashion",), ("flowers", "omniglot")
 
 
 def summary(name, domains=None):
@@ -101,7 +101,7 @@ def _percent(spread):
 
 def rates_table(name):
     """Accuracy over learning rates, method by method."""
-    rows = [r for r in stored.rows(name) if r["domain"] == TUNED_ON]
+    rows = [r for r in stored.rows(name) if r["domain"] in TUNED_ON]
     rates = sorted({float(r["learning_rate"]) for r in rows})
     lines = [
         "| accuracy, % | epochs | " + " | ".join(map(str, rates)) + " |",
@@ -123,22 +123,23 @@ def rates_table(name):
 def variants_table():
     """Methods with one change, each at the better of the rates tried."""
     rows = [
-        r for r in stored.rows("learning_rates.csv") if r["domain"] == ASKED_ON
+        r for r in stored.rows("learning_rates.csv") if r["domain"] in ASKED_ON
     ]
     found = {}
     for r in rows:
         method, _, variant = r["method"].partition(" ")
-        of_case = found.setdefault((method, r["epochs"]), {})
+        case = r["domain"], method, r["epochs"]
+        of_case = found.setdefault(case, {})
         result = float(r["accuracy"]), r["learning_rate"]
         of_case[variant] = max(result, of_case.get(variant, result))
     variants = dict.fromkeys(v for cells in found.values() for v in cells)
     lines = [
-        "| accuracy, % (rate) | epochs | "
+        "| accuracy, % (rate) | | epochs | "
         + " | ".join(v or "as published" for v in variants)
         + " |",
-        "|---|---|" + "---|" * len(variants),
+        "|---|---|---|" + "---|" * len(variants),
     ]
-    for case, cells in found.items():
+    for case, cells in sorted(found.items(), key=lambda item: item[0][0]):
         texts = [
             f"{100 * cells[v][0]:.1f} ({cells[v][1]})" if v in cells else "-"
             for v in variants
@@ -148,11 +149,15 @@ def variants_table():
 
 
 def _on_training_images(rows):
+    sizes = {
+        r["domain"]: f"{r['domain']}: {r['train_images']} to train on and "
+        f"{r['validation_images']} others to measure with"
+        for r in rows
+    }
     r = rows[0]
     return (
-        f"{r['domain']}, seed {r['seed']} alone. TRAINING images, "
-        f"{r['train_images']} to train on and {r['validation_images']} others "
-        f"to measure with. {r['cpu']}.\n"
+        f"Seed {r['seed']} alone. TRAINING images ({'; '.join(sizes.values())})"
+        f". {r['cpu']}.\n"
     )
 
 

@@ -92,7 +92,8 @@ METHODS = MappingProxyType(
                 "dan_linear", "adapter", False,
                 "Linear combinations of the frozen filters, and a bias "
                 "(Rosenfeld and Tsotsos, DAN); BatchNorms as the base has "
-                "them, as in its decathlon runs.",
+                "them, as in its decathlon runs (phase `adapter_and_norm` "
+                "trains them, which helps much: benchmarks/RESULTS.md).",
                 adapter="dan_linear",
             ),
             Method(
@@ -109,7 +110,9 @@ METHODS = MappingProxyType(
                 "piggyback", "adapter", False,
                 "Binary masks over the frozen kernels (Mallya et al., ECCV "
                 "2018); BatchNorms as the base has them, the released "
-                "default. The decathlon settings are not published.",
+                "default (phase `adapter_and_norm` trains them, which helps "
+                "much: benchmarks/RESULTS.md). The decathlon settings are not "
+                "published.",
                 adapter="piggyback",
             ),
             Method(
