@@ -121,7 +121,7 @@ def rates_table(name):
 
 
 def variants_table():
-    """Methods with one change, each at the better of the rates tried."""
+    """Methods with one change, at all rates tried."""
     rows = [
         r for r in stored.rows("learning_rates.csv") if r["domain"] in ASKED_ON
     ]
@@ -130,8 +130,8 @@ def variants_table():
         method, _, variant = r["method"].partition(" ")
         case = r["domain"], method, r["epochs"]
         of_case = found.setdefault(case, {})
-        result = float(r["accuracy"]), r["learning_rate"]
-        of_case[variant] = max(result, of_case.get(variant, result))
+        of_rate = of_case.setdefault(variant, {})
+        of_rate[r["learning_rate"]] = 100 * float(r["accuracy"])
     variants = dict.fromkeys(v for cells in found.values() for v in cells)
     lines = [
         "| accuracy, % (rate) | | epochs | "
@@ -141,7 +141,9 @@ def variants_table():
     ]
     for case, cells in sorted(found.items(), key=lambda item: item[0][0]):
         texts = [
-            f"{100 * cells[v][0]:.1f} ({cells[v][1]})" if v in cells else "-"
+            ", ".join(f"{a:.1f} ({rate})" for rate, a in cells[v].items())
+            if v in cells
+            else "-"
             for v in variants
         ]
         lines.append("| " + " | ".join([*case, *texts]) + " |")
