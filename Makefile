@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# File by file on two cores, in the order of tests/conftest.py.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 RUN := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1
 
 .PHONY: demo test lint setup clean
@@ -13,9 +15,8 @@ demo: $(VENV)/.demo
 	$(RUN) $(BIN)/keras-mdl demo --overwrite
 
 test: lint
-	$(RUN) KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist loadfile
-	$(RUN) KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist loadfile \
-		tests/layers tests/models tests/training
+	$(RUN) KERAS_BACKEND=tensorflow $(PYTEST)
+	$(RUN) KERAS_BACKEND=jax $(PYTEST) tests/layers tests/models tests/training
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -21,6 +21,14 @@ def pytest_configure(config):
         jax.config.update("jax_default_matmul_precision", "highest")
 
 
+# Minutes in one file: one process runs them while the other does the rest.
+_LONG = ("test_notebooks.py", "test_compare_resume.py", "test_cli_demo.py")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in _LONG)
+
+
 def pytest_report_header(config):
     return f"keras {keras.__version__}, backend {keras.backend.backend()}"
 
