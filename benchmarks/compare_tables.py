@@ -43,7 +43,7 @@ def methods_table(name):
             f"{m.costs['stored_bytes'] / 1000:,.0f} | "
             f"{m.costs['macs_folded'] / 1e6:.1f} | {m.costs['seconds']:.0f} |"
         )
-    seeds = ", ".join(map(str, found.seeds))
+    seeds = ", ".join(map(str, sorted(found.seeds)))
     lines += [
         "",
         f"Mean over seeds {seeds}, ± half the range between them; all methods "
