@@ -16,15 +16,15 @@ TUNED_ON, ASKED_ON = ("fashion",), ("flowers", "omniglot")
 
 def summary(name, domains=None):
     """The `Summary` of a stored comparison, of some of its domains."""
-    rows = read_rows(stored.RESULTS / name)
-    return summarize_rows(
-        [
-            r
-            for r in rows
-            if not domains or r["method"] == BASE or r["domain"] in domains
-        ],
-        None,
-    )
+    return summarize_rows(_rows(name, domains), None)
+
+
+def _rows(name, domains):
+    return [
+        r
+        for r in read_rows(stored.RESULTS / name)
+        if not domains or r["method"] == BASE or r["domain"] in domains
+    ]
 
 
 def methods_table(name):
@@ -88,9 +88,7 @@ def length_table():
 
 def _seen(name, domains=None):
     seen = [
-        r["images_seen"]
-        for r in read_rows(stored.RESULTS / name)
-        if r["method"] != BASE and (not domains or r["domain"] in domains)
+        r["images_seen"] for r in _rows(name, domains) if r["method"] != BASE
     ]
     return f"{min(seen):,} to {max(seen):,}"
 

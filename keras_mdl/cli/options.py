@@ -80,16 +80,6 @@ def add_depthwise(parser, default="plain"):
     )
 
 
-# Of `keras_mdl.training`, which is too heavy to be imported for --help.
-RECIPES = ("quick-base", "quick-domain", "quick-gate", "paper-base",
-           "paper-domain", "paper-gate", "code-base", "code-domain",
-           "code-gate", "code-individual")  # fmt: skip
-METHODS = ("pointwise_sharing", "classifier_only", "classifier_and_norm",
-           "depthwise_sharing", "serial_adapter", "parallel_adapter",
-           "dan_linear", "dan_diagonal", "dan_low_rank", "piggyback",
-           "piggyback_ternary", "individual")  # fmt: skip
-NETWORKS = ("resnet26", "dense_resnet26")
-
 _SPEC = (
     "embedded:NAME (no files needed: shapes, digits, glyphs, photos, "
     "textures), folder:PATH (class folders), tfds:NAME, decathlon:KEY, or the "
@@ -148,9 +138,10 @@ def add_training(parser, recipe, dropout=True):
         "--recipe",
         default=recipe,
         metavar="NAME",
-        help=f"named settings to start from: {', '.join(RECIPES)} "
-        "(default: %(default)s); images are always resized to the size of the "
-        "network, a recipe's own crops are for the Python API",
+        help="named settings to start from, of keras_mdl.training.RECIPES; "
+        "an unknown name lists them (default: %(default)s); images are always "
+        "resized to the size of the network, a recipe's own crops are for the "
+        "Python API",
     )
     group.add_argument(
         "--epochs",

@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from keras_mdl.cli import options
 from keras_mdl.cli.main import build_parser
 from keras_mdl.cli.verbs import VERBS
 
@@ -62,14 +61,3 @@ def test_all_flags_have_help():
     for name, parser in parsers.items():
         for action in parser._actions:
             assert action.help, (name, action)
-
-
-def test_the_names_in_the_help_are_all_names():
-    from keras_mdl.models import build_dense_resnet26, build_resnet26
-    from keras_mdl.training import METHODS, RECIPES
-
-    assert set(options.METHODS) == set(METHODS)
-    assert options.METHODS[0] == "pointwise_sharing"  # "the first"
-    assert set(options.RECIPES) == set(RECIPES)
-    builders = {build_resnet26.__name__, build_dense_resnet26.__name__}
-    assert {f"build_{n}" for n in options.NETWORKS} == builders

@@ -70,36 +70,28 @@ def test_names_that_files_and_libraries_use_themselves(tmp_path):
         )
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
-def test_networks_of_sixteen_bits(tmp_path, policy):
-    model = small_model(dtype=policy)
-    report = quiet_export(model, tmp_path / "e", mode="float32")
+def check_float32(model, folder, atol):
+    """Exports a model whose `b` is special: all shared, the same answers."""
+    report = quiet_export(model, folder, mode="float32")
     assert [d["shared"] for d in report.domains] == [1.0, 1.0]
     x = pixels(model, 20)["b"]
     np.testing.assert_allclose(
-        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=0.05
+        load(folder)["b"](x), keras_outputs(model, "b", x), atol=atol
     )
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_networks_of_sixteen_bits(tmp_path, policy):
+    check_float32(small_model(dtype=policy), tmp_path / "e", 0.05)
 
 
 def test_over_parameterised_slots_are_folded(tmp_path):
-    model = small_model(depthwise={"b": "do"})
-    report = quiet_export(model, tmp_path / "e", mode="float32")
-    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
-    x = pixels(model, 5)["b"]
-    np.testing.assert_allclose(
-        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=1e-4
-    )
+    check_float32(small_model(depthwise={"b": "do"}), tmp_path / "e", 1e-4)
 
 
 def test_adapters_that_have_no_folded_form_are_exported_as_layers(tmp_path):
     model = small_model(["a"]).with_domain("b", classes=2, adapter="parallel")
-    model = lived_in(model)
-    report = quiet_export(model, tmp_path / "e", mode="float32")
-    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
-    x = pixels(model, 5)["b"]
-    np.testing.assert_allclose(
-        load(tmp_path / "e")["b"](x), keras_outputs(model, "b", x), atol=1e-4
-    )
+    check_float32(lived_in(model), tmp_path / "e", 1e-4)
 
 
 def test_gates_are_refused_until_they_are_collapsed(tmp_path):

@@ -203,7 +203,8 @@ def test_missing_jobs(tmp_path):
 
 
 def timed(domain, method, seconds):
-    return {"domain": domain, "method": method, "seconds": seconds}
+    # Of another seed: all jobs of these tests are still to be done.
+    return {"seed": 7, "domain": domain, "method": method, "seconds": seconds}
 
 
 def test_time_left_is_that_of_rows_like_those_missing():
@@ -215,6 +216,10 @@ def test_time_left_is_that_of_rows_like_those_missing():
     assert seconds_left(jobs, rows, 2) == pytest.approx(143.33, 1e-3)
     # A domain's methods come one after the other.
     assert seconds_left(jobs, rows, 9) == pytest.approx(143.33, 1e-3)
+    # What a running job has done already is not counted again, and it is not
+    # divided among workers that have nothing else to do.
+    rows.append({**timed("c", "y", 100), "seed": 0})
+    assert seconds_left(jobs[1:2], rows, 4) == pytest.approx(100, 1e-3)
     assert seconds_left(jobs, [], 2) is None
     assert [told(s) for s in (3.4, 89, 300, 7500)] == [
         "3 s", "89 s", "5 min", "2 h 5 min",

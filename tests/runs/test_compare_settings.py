@@ -219,6 +219,15 @@ def test_changes_are_told(folder, changes, told):
     require_extension(old, new, [], "here")  # nothing depends on it yet
 
 
+def test_a_base_alone_does_not_fix_how_domains_are_trained(folder):
+    old = read(folder)
+    base = {"seed": 0, "domain": "colours", "method": "base"}
+    longer = read(folder, epochs=3, recipe="paper-domain")
+    assert differences(old, longer, [base]) == []
+    assert len(differences(old, longer, [base, *ALL_ROWS])) == 2
+    assert len(differences(old, read(folder, width=1), [base])) == 1
+
+
 def test_what_has_no_rows_may_change(folder):
     old = read(folder, domains=["images/shades", "wrong=images/tones"])
     mended = read(

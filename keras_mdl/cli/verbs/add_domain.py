@@ -27,8 +27,8 @@ def add_arguments(parser):
         "--method",
         default="pointwise_sharing",
         metavar="NAME",
-        help=f"of sharing, one of {', '.join(options.METHODS)} (default: the "
-        "first, the proposed one)",
+        help="way of sharing, of keras_mdl.training.METHODS; an unknown name "
+        "lists them (default: %(default)s, the proposed one)",
     )
     parser.add_argument(
         "--init-from",

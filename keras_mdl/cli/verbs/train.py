@@ -26,7 +26,8 @@ def add_arguments(parser):
         "--network",
         default="resnet26",
         metavar="NAME",
-        help=f"{' or '.join(options.NETWORKS)} (default: %(default)s)",
+        help="kind of network; an unknown name lists them (default: "
+        "%(default)s)",
     )
     group.add_argument(
         "--width",

@@ -1,8 +1,10 @@
 """What of a comparison may change between two runs into one folder."""
 
-# Values that every row depends on.
-_FIXED = ("network", "width", "size", "base", "images", "epochs", "recipe",
-          "batch_size")  # fmt: skip
+from keras_mdl.runs.compare.rows import BASE
+
+# Values that every row depends on, and those that a base's does not.
+_FIXED = ("network", "width", "size", "base", "batch_size")
+_OF_DOMAINS = ("images", "epochs", "recipe")
 
 
 def require_extension(old, new, rows, where):
@@ -35,10 +37,13 @@ def require_extension(old, new, rows, where):
 def differences(old, new, rows):
     """Lines that say what `new` changes or leaves out of what `rows` are."""
     before, after = old.to_dict(), new.to_dict()
+    fixed = _FIXED if rows else ()
+    if any(r["method"] != BASE for r in rows):
+        fixed += _OF_DOMAINS
     lines = [
         f"{key}: expected {before.get(key)!r}, received {after.get(key)!r}"
-        for key in _FIXED
-        if rows and before.get(key) != after.get(key)
+        for key in fixed
+        if before.get(key) != after.get(key)
     ]
     for key, a, b in (
         ("seed", dict.fromkeys(old.seeds), dict.fromkeys(new.seeds)),

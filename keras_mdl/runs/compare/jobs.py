@@ -93,12 +93,13 @@ def seconds_left(jobs, rows, workers):
     jobs are given to the workers first.
 
     Args:
-        jobs: The `Job`s that are left.
+        jobs: The `Job`s; what has a row already takes no time.
         rows: Those that exist.
         workers: How many work side by side.
     """
     loads = [0.0] * max(workers, 1)
-    lengths = [_length(job, rows) for job in jobs]
+    done = {key_of(r) for r in rows}
+    lengths = [_length(job, rows, done) for job in jobs]
     if None in lengths:
         return None
     for length in sorted(lengths, reverse=True):
@@ -106,12 +107,13 @@ def seconds_left(jobs, rows, workers):
     return max(loads)
 
 
-def _length(job, rows):
+def _length(job, rows, done):
+    keys = [key for key in job.keys if key not in done]
     rows = [r for r in rows if (r["method"] == BASE) == job.is_base]
-    if not rows:
+    if keys and not rows:
         return None
     total = 0.0
-    for _, domain, method in job.keys:
+    for _, domain, method in keys:
         for like in (
             [r for r in rows if (r["domain"], r["method"]) == (domain, method)],
             [r for r in rows if r["method"] == method],

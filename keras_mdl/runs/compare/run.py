@@ -135,9 +135,9 @@ def _require_bases(settings, out):
 
 
 def _run(settings, out, processes, say):
-    progress = _Progress(settings, out, processes, say)
-    progress.start()
     jobs = missing_jobs(settings, rows_file.read_rows(out), processes)
+    progress = _Progress(settings, out, jobs, processes, say)
+    progress.start()
     with Pool(out, settings, processes) as pool:
         pool.run(jobs, progress.look)
     told_about = {f.job for f in pool.failures}
@@ -153,21 +153,20 @@ def _run(settings, out, processes, say):
 class _Progress:
     """A line for each row that appears, and how long it may go on."""
 
-    def __init__(self, settings, out, processes, say):
-        self._settings, self._wanted = settings, wanted_keys(settings)
+    def __init__(self, settings, out, jobs, processes, say):
+        self._wanted = wanted_keys(settings)
         self._out, self._say = out, say
-        self._processes = processes
+        self._jobs, self._processes = jobs, processes
         self._seen = set()
 
     def start(self):
         """Says what is there already."""
-        rows, self._seen = self._done()
+        self._seen = self._done()[1]
         there, all_rows = len(self._seen), len(self._wanted)
-        jobs = missing_jobs(self._settings, rows, self._processes)
-        beside = f"; {min(self._processes, len(jobs))} at a time"
+        beside = f"; {min(self._processes, len(self._jobs))} at a time"
         self._say(
             f"{all_rows} trainings, {there} of them done already"
-            + (beside if jobs else "")
+            + (beside if self._jobs else "")
         )
 
     def look(self):
@@ -187,8 +186,7 @@ class _Progress:
 
     def _line(self, row, rows):
         count = len(str(len(self._wanted)))
-        jobs = missing_jobs(self._settings, rows, self._processes)
-        left = seconds_left(jobs, rows, self._processes)
+        left = seconds_left(self._jobs, rows, self._processes)
         ending = f", about {told(left)} left" if left else ""
         return (
             f"[{len(self._seen):>{count}}/{len(self._wanted)}] "
