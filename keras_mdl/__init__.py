@@ -18,6 +18,7 @@ _HOMES = {
     "SharedPointwiseDepthwiseConv": "keras_mdl.layers",
     "SoftmaxDomainGate": "keras_mdl.layers",
     "build_resnet26": "keras_mdl.models",
+    "from_keras": "keras_mdl.models",
     "load_model": "keras_mdl.models",
 }
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "SharedPointwiseDepthwiseConv",
     "SoftmaxDomainGate",
     "build_resnet26",
+    "from_keras",
     "load_model",
 ]
 

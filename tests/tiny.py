@@ -9,6 +9,7 @@ from keras_mdl import (
     MultiDomainModel,
     SharedPointwiseDepthwiseConv,
 )
+from keras_mdl.models import backbone
 from keras_mdl.training import CoupledSGD
 
 SIZE = 8
@@ -27,24 +28,22 @@ OPTIMIZERS = {
 }
 
 
+@backbone(regions={"early": ["conv1"], "late": ["conv2"]}, size_multiple=8)
 @keras.saving.register_keras_serializable("keras_mdl_tests")
-def tiny(x, slot, channels=4):
+def tiny(x, scope, channels=4):
     """Two separable convolutions; the second pointwise is private."""
-    x = slot(SharedPointwiseDepthwiseConv, "conv1", filters=channels)(x)
-    x = slot(DomainBatchNormalization, "norm1")(x)
+    x = scope(SharedPointwiseDepthwiseConv, "conv1", filters=channels)(x)
+    x = scope(DomainBatchNormalization, "norm1")(x)
     x = keras.layers.ReLU(name="relu1")(x)
-    x = slot(
+    x = scope(
         SharedPointwiseDepthwiseConv,
         "conv2",
         filters=2 * channels,
         strides=2,
         pointwise="domain",
     )(x)
-    x = slot(DomainBatchNormalization, "norm2")(x)
+    x = scope(DomainBatchNormalization, "norm2")(x)
     return keras.layers.ReLU(name="relu2")(x)
-
-
-tiny.regions = {"early": ["conv1"], "late": ["conv2"]}
 
 
 def tiny_model(domains=("a", "b"), **options):
@@ -61,7 +60,6 @@ def tiny_network(domains, input_shape, width, dropout, depthwise):
         domains,
         backbone=tiny,
         input_shape=input_shape,
-        size_multiple=8,
         dropout=dropout,
         depthwise=depthwise,
         name="tiny",

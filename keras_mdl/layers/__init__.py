@@ -4,6 +4,7 @@ from keras_mdl.layers.batch_norm import FusedBatchNormalization
 from keras_mdl.layers.depthwise import DepthwiseConv2D
 from keras_mdl.layers.do_conv import DOConv2D
 from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
+from keras_mdl.layers.domain_depthwise import DomainDepthwiseConv2D
 from keras_mdl.layers.domain_head import DomainHead
 from keras_mdl.layers.domain_norm import DomainBatchNormalization
 from keras_mdl.layers.gate import SoftmaxDomainGate
@@ -17,6 +18,7 @@ __all__ = [
     "DODepthwiseConv2D",
     "DepthwiseConv2D",
     "DomainBatchNormalization",
+    "DomainDepthwiseConv2D",
     "DomainHead",
     "FusedBatchNormalization",
     "PerDomainLayer",

@@ -5,9 +5,11 @@ import functools
 import keras
 from keras import ops
 
+from keras_mdl.layers.kernel_holder import KernelHolder
+
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
+class DepthwiseConv2D(KernelHolder, keras.layers.DepthwiseConv2D):
     """`keras.layers.DepthwiseConv2D` with an exact, faster form where it pays.
 
     ```
@@ -22,25 +24,31 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
     runs. The choice is made in `shifts_are_faster()`, in one place;
     `benchmarks/` measures it.
 
+    It is a `KernelHolder`; with a kernel for each image it is one convolution
+    all the same (`depthwise_per_image`).
+
     Args, shapes and errors: as `keras.layers.DepthwiseConv2D`.
     """
 
-    def call(self, inputs):
-        y = self.convolution_op(inputs, self.kernel)
-        if self.use_bias:
-            first = self.data_format == "channels_first"
-            y = y + (self.bias[:, None, None] if first else self.bias)
-        return self.activation(y)
+    def kernel_shape(self, channels):
+        return (*self.kernel_size, channels, self.depth_multiplier)
 
     def convolution_op(self, inputs, kernel):
-        """`inputs` convolved with `kernel`, as `keras.layers.Conv2D` has it."""
+        """`inputs` convolved with `kernel`, or each image with its own."""
+        kernel = ops.cast(kernel, self.compute_dtype)
+        if len(kernel.shape) == 5:
+            return depthwise_per_image(
+                inputs, kernel[..., 0], tuple(self.strides), self.padding
+            )
         plain = (
             self.depth_multiplier == 1
             and tuple(self.dilation_rate) == (1, 1)
             and self.data_format == "channels_last"
             and None not in inputs.shape[1:]
         )
-        if plain and shifts_are_faster():
+        # TensorFlow's operation has equal strides alone.
+        uneven = len(set(self.strides)) > 1
+        if plain and (uneven or shifts_are_faster()):
             return shifted_depthwise(
                 inputs, kernel[..., 0], tuple(self.strides), self.padding
             )
@@ -101,3 +109,38 @@ def shifted_depthwise(x, kernel, strides=(1, 1), padding="same"):
             window = window[:, :, j : j + (w - 1) * sw + 1 : sw]
             y = y + window * kernel[i, j]
     return y
+
+
+def depthwise_per_image(x, kernels, strides=(1, 1), padding="same"):
+    """Depthwise convolution with kernels of its own for every image.
+
+    Args:
+        x: Tensor `(b, h, w, c)` with static `c`.
+        kernels: Tensor `(b, kh, kw, c)`.
+        strides: `(rows, columns)`.
+        padding: `"same"` or `"valid"`.
+
+    Returns:
+        Tensor `(b, h', w', c)`.
+
+    Where shifts are faster, they are so here too, with a factor per image.
+    Elsewhere the images of a batch become channels of one image: a native
+    depthwise convolution, forward and backward. `benchmarks/gate_mixing.py`
+    measures both, and the sum of convolutions.
+    """
+    kh, kw, c = kernels.shape[1:]
+    by_position = ops.transpose(kernels, (1, 2, 0, 3))
+    if shifts_are_faster() and None not in x.shape[1:]:
+        return shifted_depthwise(
+            x, by_position[:, :, :, None, None], strides, padding
+        )
+    h, w = ops.shape(x)[1:3]
+    x = ops.reshape(ops.transpose(x, (1, 2, 0, 3)), (1, h, w, -1))
+    y = ops.depthwise_conv(
+        x,
+        ops.reshape(by_position, (kh, kw, -1, 1)),
+        strides=strides,
+        padding=padding,
+    )
+    _, h, w, _ = ops.shape(y)
+    return ops.transpose(ops.reshape(y, (h, w, -1, c)), (2, 0, 1, 3))

@@ -6,19 +6,15 @@ import numbers
 import keras
 from keras import ops
 
+from keras_mdl.layers.transforms.over_parameterised import over_parameterised
+
 
 class DOConvolution:
     """The factor D. A mixin, put before the class of the plain layer.
 
     The kernel `W` is the plain layer's own variable, `kernel`, with its shape
-    and name. `D` is held as what training adds to the identity:
-
-    ```
-    K[m, i, o] = W[m, i, o] + sum_s  d_train[m, s, c(i, o)] * W[s, i, o]
-    ```
-
-    The first term is the identity's share, written without a product, so that
-    a layer with `d_train = 0` is the plain one to the last bit.
+    and name; `D` is held as what training adds to the identity. See
+    `over_parameterised` for the equation.
     """
 
     plain_class = None
@@ -75,22 +71,13 @@ class DOConvolution:
         """`K` of the equation, from the first rows of W; shape of `kernel`."""
         if not self.has_factor:
             return ops.convert_to_tensor(kernel)
-        size, multiplier, channels = self.d_train.shape
-        *_, inputs, filters = kernel.shape
-        groups = channels // inputs
-        first = ops.reshape(kernel, (size, inputs, filters))
-        rows = first
-        if self.kernel_extra is not None:
-            rows = ops.concatenate([rows, self.kernel_extra])
-        # Filters and input channels lie group by group. With a group axis (g)
-        # in both, local input i of a filter meets D of its true channel g, i.
-        added = ops.einsum(
-            "msgi,sigo->migo",
-            ops.reshape(self.d_train, (size, multiplier, groups, inputs)),
-            ops.reshape(rows, (multiplier, inputs, groups, filters // groups)),
+        return over_parameterised(
+            ops.convert_to_tensor(kernel),
+            ops.convert_to_tensor(self.d_train),
+            None
+            if self.kernel_extra is None
+            else ops.convert_to_tensor(self.kernel_extra),
         )
-        added = ops.reshape(added, (size, inputs, filters))
-        return ops.reshape(first + added, kernel.shape)
 
     def convolution_op(self, inputs, kernel):
         if self.has_factor:

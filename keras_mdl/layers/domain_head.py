@@ -15,9 +15,8 @@ class DomainHead(SlottedLayer):
 
     Args:
         units: `{domain name: number of classes}`.
-        dropout: Rate of the dropout before the classifier: one number, or
-            `{domain name: rate}` (missing domains: 0). No layer is made for
-            rate 0.
+        dropout: `{domain name: rate}` of the dropout before the classifier
+            (missing domains: 0). No layer is made for rate 0.
 
     Call arguments:
         inputs: Tensor `(batch, features)`.
@@ -31,10 +30,11 @@ class DomainHead(SlottedLayer):
     """
 
     order = ("dropout", "head", "logits")
+    domain_options = ("units", "dropout")
 
-    def __init__(self, units, domains=None, dropout=0.0, **kwargs):
+    def __init__(self, units, domains=None, dropout=None, **kwargs):
         self.units = dict(units)
-        self.dropout = dict(dropout) if isinstance(dropout, dict) else dropout
+        self.dropout = dict(dropout or {})
         domains = self.units if domains is None else domains
         if not isinstance(domains, str) and set(domains) != set(self.units):
             raise ValueError(
@@ -42,12 +42,6 @@ class DomainHead(SlottedLayer):
                 f"units={self.units}, domains={list(domains)}"
             )
         super().__init__(domains, **kwargs)
-
-    def rate(self, domain):
-        """The dropout rate of `domain`."""
-        if isinstance(self.dropout, dict):
-            return self.dropout.get(domain, 0.0)
-        return self.dropout
 
     def make_slot(self, domain):
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
@@ -62,9 +56,10 @@ class DomainHead(SlottedLayer):
                 "linear", name=f"{self.name}_logits_{domain}", dtype="float32"
             ),
         }
-        if self.rate(domain):
+        rate = self.dropout.get(domain, 0.0)
+        if rate:
             parts["dropout"] = keras.layers.Dropout(
-                self.rate(domain), **self.part_options("dropout", domain)
+                rate, **self.part_options("dropout", domain)
             )
         return parts
 
@@ -72,7 +67,7 @@ class DomainHead(SlottedLayer):
         return {
             **super().get_config(),
             "units": dict(self.units),
-            "dropout": self.dropout,
+            "dropout": dict(self.dropout),
         }
 
 

@@ -54,6 +54,7 @@ class DomainBatchNormalization(SlottedLayer):
             default 0.9 is what PyTorch calls 0.1, as in the released code.
         epsilon: Added to the variance. Default 1e-5, as in the released code.
         gamma_floor: The smallest gamma that training leaves, or `None`.
+        center, scale: Whether there are offsets `beta` and factors `gamma`.
 
     Call arguments:
         inputs: Tensor `(batch, height, width, channels)`.
@@ -76,8 +77,12 @@ class DomainBatchNormalization(SlottedLayer):
         momentum=0.9,
         epsilon=1e-5,
         gamma_floor=GAMMA_FLOOR,
+        center=True,
+        scale=True,
         **kwargs,
     ):
+        self.center = center
+        self.scale = scale
         self.momentum = momentum
         self.epsilon = epsilon
         self.gamma_floor = gamma_floor
@@ -89,6 +94,8 @@ class DomainBatchNormalization(SlottedLayer):
             "norm": FusedBatchNormalization(
                 momentum=self.momentum,
                 epsilon=self.epsilon,
+                center=self.center,
+                scale=self.scale,
                 gamma_constraint=None if floor is None else Floor(floor),
                 **self.part_options("norm", domain),
             )
@@ -100,4 +107,6 @@ class DomainBatchNormalization(SlottedLayer):
             "momentum": self.momentum,
             "epsilon": self.epsilon,
             "gamma_floor": self.gamma_floor,
+            "center": self.center,
+            "scale": self.scale,
         }

@@ -1,5 +1,7 @@
 """`SoftmaxDomainGate`: how much of each domain's filters an image gets."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -97,6 +99,11 @@ class SoftmaxDomainGate(keras.layers.Layer):
         shares = [weight if d == domain else others for d in self.domains]
         self.kernel.assign(ops.zeros(self.kernel.shape, self.kernel.dtype))
         self.bias.assign(ops.log(ops.convert_to_tensor(shares, "float32")))
+
+    def macs(self, inputs, output):
+        """Multiply-accumulates of one image."""
+        kernels = (self.hidden_kernel, self.kernel)
+        return sum(math.prod(k.shape) for k in kernels)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], len(self.domains))

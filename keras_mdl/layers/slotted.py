@@ -32,9 +32,9 @@ class SlottedLayer(keras.layers.Layer):
     Subclasses implement `make_shared()` and `make_slot(domain)`, which return
     dicts from role to unbuilt layer, and `order`, the roles in calling order.
 
-    A domain's parts may be of another kind than those of the others: options
-    that say so are named in `slot_options`, hold a value for every domain (as
-    a dict or one for all), and a `MultiDomainModel` passes them by itself.
+    A domain's parts may be of another kind than those of the others: the
+    constructor arguments that say so are named in `domain_options` and hold
+    `{domain: value}`.
 
     Args:
         domains: The names of the domains that get a slot.
@@ -49,16 +49,28 @@ class SlottedLayer(keras.layers.Layer):
     """
 
     order = ()
-    slot_options = ()
+    domain_options = ()
 
     def __init__(self, domains, **kwargs):
         super().__init__(**kwargs)
-        self.domains = unique_names(domains)
+        self.domains = ()
         for role, layer in self.make_shared().items():
             setattr(self, _shared_attribute(role), layer)
-        for domain in self.domains:
-            for role, layer in self.make_slot(domain).items():
-                setattr(self, _slot_attribute(domain, role), layer)
+        for domain in unique_names(domains):
+            self.add_domain(domain)
+
+    def add_domain(self, domain, **options):
+        """Makes the slot of one more domain. Only until the layer is built.
+
+        Args:
+            domain: Its name.
+            **options: Its values of `domain_options`.
+        """
+        for option, value in options.items():
+            getattr(self, option)[domain] = value
+        self.domains = (*self.domains, domain)
+        for role, layer in self.make_slot(domain).items():
+            setattr(self, _slot_attribute(domain, role), layer)
 
     def make_shared(self):
         """The parts that all domains use: `{role: layer}`."""
@@ -111,14 +123,19 @@ class SlottedLayer(keras.layers.Layer):
             x = step(part, x)
         return x
 
-    def build(self, input_shape):
+    def build_domain(self, domain, input_shape):
+        """Builds the parts that `domain` runs through."""
+
         def step(part, *shapes, **options):
             if not part.built:
                 part.build(*shapes)
             return part.compute_output_shape(*shapes, **options)
 
+        self.walk(domain, input_shape, step)
+
+    def build(self, input_shape):
         for domain in self.domains:
-            self.walk(domain, input_shape, step)
+            self.build_domain(domain, input_shape)
 
     def __call__(self, inputs, *args, domain=None, **kwargs):
         require_domain(domain, self.domains)

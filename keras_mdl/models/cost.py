@@ -11,10 +11,10 @@ The convention, stated here once:
   domain. They equal the base's bit for bit (`changed_copies` proves it) and
   are not counted as private. (A file of `save_domain` holds them all the
   same: it needs the trunk alone and no other domain.)
-* **Bytes** are those of the numbers as stored: 4 for float32. A mask of
-  Piggyback trains as a real number and is stored as 1 bit, a ternary one as
-  2. The factor of an over-parameterised kernel (DO-Conv) is folded and
-  stored not at all.
+* **Bytes** are those of the parameters as stored: 4 for float32, and what a
+  transform says of its own (`KernelTransform.stored_bits`): a mask of
+  Piggyback is stored as 1 bit, a ternary one as 2, the factor of an
+  over-parameterised kernel (DO-Conv) not at all.
 * **BatchNorm statistics** (moving mean and variance) are stored and not
   trained. No published figure counts them; they are listed apart. They are
   private where the BatchNorm trains, copies where it does not.
@@ -29,18 +29,12 @@ from dataclasses import dataclass
 
 import keras
 
-from keras_mdl.layers.adapters import (
-    MaskedDepthwiseConv2D,
-    OwnKernel,
-    PiggybackMask,
-)
-from keras_mdl.layers.do_conv import DOConvolution
-from keras_mdl.models.building import by_path
+from keras_mdl.layers.transforms import KernelTransform, OwnKernel
+from keras_mdl.models.editing import transformed
+from keras_mdl.models.paths import by_path
 from keras_mdl.models.summary import number_bytes
-from keras_mdl.models.widening import adapted
 
 _STATISTICS = ("moving_mean", "moving_variance")
-_FOLDED_AWAY = ("d_train", "kernel_extra")
 
 
 @dataclass(frozen=True)
@@ -48,9 +42,9 @@ class Cost:
     """What a domain costs beside its base; see the module's convention.
 
     Attributes:
-        numbers: Private numbers, without the head.
-        head: Numbers of the head.
-        bits: Bits of `numbers`, as stored.
+        parameters: Private parameters, without the head.
+        head: Parameters of the head.
+        bits: Bits of `parameters`, as stored.
         head_bits: Bits of `head`.
         statistics: Private BatchNorm statistics (numbers).
         statistics_bits: Their bits.
@@ -61,7 +55,7 @@ class Cost:
             nothing to fold or it cannot be folded.
     """
 
-    numbers: int
+    parameters: int
     head: int
     bits: int
     head_bits: int
@@ -72,13 +66,13 @@ class Cost:
     macs_folded: int | None
 
     @property
-    def numbers_with_head(self):
-        """Private numbers, the head included."""
-        return self.numbers + self.head
+    def parameters_with_head(self):
+        """Private parameters, the head included."""
+        return self.parameters + self.head
 
     @property
     def bytes(self):
-        """Bytes of the private numbers, without the head."""
+        """Bytes of the private parameters, without the head."""
         return _whole_bytes(self.bits)
 
     @property
@@ -110,7 +104,7 @@ def domain_cost(view):
             domains' kernels, which this convention says nothing about.
     """
     model, domain = view._view.owner, view.domain
-    if model._mdl.gates.get(domain):
+    if model._mdl.slots[domain].gates:
         raise ValueError(
             f"The domain {domain!r} has gates, whose copies of other domains' "
             "kernels are in `summary_by_domain` and not counted here. Expected "
@@ -121,9 +115,9 @@ def domain_cost(view):
     for _, variable, kind, width in _stored(view):
         count[kind] += math.prod(variable.shape)
         bits[kind] += width * math.prod(variable.shape)
-    macs = model._mdl.macs[domain]
+    macs, of_transforms = model._mdl.macs[domain]
     return Cost(
-        numbers=count["body"],
+        parameters=count["body"],
         head=count["head"],
         bits=bits["body"],
         head_bits=bits["head"],
@@ -131,7 +125,11 @@ def domain_cost(view):
         statistics_bits=bits["statistics"],
         shared=count["shared"] - _bypassed(model, domain, view),
         macs=macs,
-        macs_folded=_macs_folded(model, domain, macs),
+        macs_folded=(
+            macs - of_transforms
+            if macs is not None and _folds(transformed(model, domain))
+            else macs
+        ),
     )
 
 
@@ -170,15 +168,14 @@ def _stored(view):
     for prefix, part in view._view.parts.items():
         own = by_path({prefix: part})
         trains = not trained.isdisjoint(own)
-        folded = isinstance(part, DOConvolution)
-        masked = isinstance(part, (PiggybackMask, MaskedDepthwiseConv2D))
         for path, variable in own.items():
             name = path.rpartition("/")[2]
             width = 8 * number_bytes(variable.dtype)
-            if folded and name in _FOLDED_AWAY:
+            if isinstance(part, KernelTransform):
+                stored = part.stored_bits(variable)
+                width = width if stored is None else stored
+            if not width:
                 continue
-            if masked and name == "mask":
-                width = 2 if part.ternary else 1
             kind = "shared"
             if path in trained:
                 head = not _in_trunk(path) and path.split("/")[2] == "head"
@@ -200,42 +197,19 @@ def _bypassed(model, domain, view):
         if _in_trunk(p) and p not in view.trainable_paths
     }
     return sum(
-        math.prod(conv.kernel.shape)
-        for conv, part in adapted(model, domain)
-        if isinstance(part, OwnKernel) and id(conv.kernel) in trunk
+        math.prod(t.conv.kernel.shape)
+        for t in transformed(model, domain)
+        if isinstance(t.transform, OwnKernel) and id(t.conv.kernel) in trunk
     )
-
-
-def _macs_folded(model, domain, macs):
-    ordinary = [
-        d
-        for d in model.domains
-        if d not in model._mdl.adapters and not model._mdl.gates.get(d)
-    ]
-    found = adapted(model, domain)
-    if macs is None or not found or not ordinary or not _folds(found):
-        return macs
-    # Folded, every convolution has the shape of the shared one again: the
-    # network is that of a domain without adapters, with a head of its own.
-    other = ordinary[0]
-    heads = _head_kernel(model, domain) - _head_kernel(model, other)
-    return model._mdl.macs[other] + heads
 
 
 def _folds(found):
     try:
-        for conv, part in found:
-            kernel = keras.ops.convert_to_tensor(conv.kernel)
-            part.folded(kernel, dense=max(conv.kernel_size) > 1)
+        for t in found:
+            t.transform.fold(t.conv, t.alone)
     except ValueError:  # parallel adapters beside separable convolutions
         return False
     return True
-
-
-def _head_kernel(model, domain):
-    path = f"domains/{domain}/head/head/kernel"
-    variables = model.variables_by_path(domain)
-    return math.prod(variables[path].shape) if path in variables else 0
 
 
 def _whole_bytes(bits):

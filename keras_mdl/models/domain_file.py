@@ -1,5 +1,6 @@
 """One domain's slot in a file of its own (safetensors), bound to its trunk."""
 
+import hashlib
 import json
 
 import keras
@@ -9,35 +10,31 @@ import safetensors.numpy
 
 from keras_mdl.domains import Domain
 from keras_mdl.files import atomic_path
-from keras_mdl.models import masks, widening
+from keras_mdl.layers.transforms import KernelTransform
+from keras_mdl.models import editing
 from keras_mdl.models.fingerprint import fingerprint
+from keras_mdl.models.paths import by_path
+from keras_mdl.models.slots import SlotSpec
 
-FORMAT = "keras_mdl.domain/1"
-_HEADER = {"trunk", "domain", "dropout", "backbone", "slot"}
+FORMAT = "keras_mdl.domain/2"
+_HEADER = {"trunk", "domain", "spec", "backbone", "slot"}
 
 
 def save(model, name, path):
     """Writes the slot of `name` with its classes, statistics and trunk hash."""
-    config = model.get_config()
-    adapter = config["adapters"].get(name)
-    values = {
-        p: masks.hardened(p, v, adapter == "piggyback_ternary")
-        for p, v in model.variables_by_path(name).items()
-    }
-    tensors, shapes = masks.packed(
-        {_inner(p): _storable(v) for p, v in values.items()}
-    )
+    tensors, stored = {}, {}
+    for p, (transform, variable) in _slot(model, name).items():
+        packed = _pack(transform, p, _storable(variable))
+        tensors.update({p + suffix: v for suffix, v in packed.items()})
+        stored[p] = _unpack(transform, p, packed, variable.shape)
     header = {
         "format": FORMAT,
         "keras": keras.__version__,
-        "trunk": model.fingerprint()["trunk"],
+        "trunk": trunk_hash(model, name),
         "domain": model.domains[name].to_config(),
-        "dropout": config["dropout"].get(name, 0.0),
-        "gates": config["gates"].get(name, {}),
-        "adapter": adapter,
-        "masks": shapes,
+        "spec": model.slots[name].to_config(),
         "backbone": _backbone(model),
-        "slot": fingerprint(values),
+        "slot": fingerprint(stored),
     }
     metadata = {"keras_mdl": json.dumps(header)}
     with atomic_path(path) as temporary:
@@ -47,30 +44,41 @@ def save(model, name, path):
 def load(model, path):
     """`model` widened by the domain in `path`; see `MultiDomainModel`."""
     header, tensors = _read(path)
-    trunk = model.fingerprint()["trunk"]
-    if header["trunk"] != trunk or header["backbone"] != _backbone(model):
-        raise ValueError(
-            f"The domain in {path} was saved for another trunk: it works only "
-            "on the very weights it was trained on. Expected trunk hash: "
-            f"{trunk[:16]}..., received: {str(header['trunk'])[:16]}..."
-        )
     domain = header["domain"]
     if domain.name in model:
         raise ValueError(
             f"The model already has a domain {domain.name!r}. Remove it first "
             "(`without_domain`) to put the saved one in its place"
         )
-    wider = widening.widen(
-        model,
-        domain,
-        dropout=header["dropout"],
-        depthwise="plain",
-        gates=header.get("gates"),
-        adapter=header.get("adapter"),
+    same = header["backbone"] == _backbone(model)
+    wider = same and editing.with_slot(model, domain, header["spec"])
+    if not same or trunk_hash(wider, domain.name, model) != header["trunk"]:
+        raise ValueError(
+            f"The domain in {path} was saved for another trunk: it works only "
+            "on the very weights it was trained on. Expected trunk hash: "
+            f"{model.fingerprint()['trunk'][:16]}..., received: "
+            f"{str(header['trunk'])[:16]}..."
+        )
+    editing.assign(
+        wider, model.variables_by_path(), [f"domains/{domain.name}/*"]
     )
-    variables = {
-        _inner(p): v for p, v in wider.variables_by_path(domain.name).items()
-    }
+    slot, values = _slot(wider, domain.name), {}
+    for p, (transform, variable) in slot.items():
+        packed = {
+            key.removeprefix(p): tensors.pop(key)
+            for key in list(tensors)
+            if key == p or key.startswith(p + ".")
+        }
+        if packed:
+            try:
+                values[p] = _unpack(transform, p, packed, variable.shape)
+            except ValueError as error:
+                raise ValueError(
+                    f"{path} is not a complete keras_mdl domain file: {error}"
+                ) from error
+            tensors.update({p + k: v for k, v in packed.items()})
+    variables = {p: v for p, (_, v) in slot.items()}
+    tensors = {**tensors, **values}
     problems = [
         f"- {p} (missing)" for p in sorted(set(variables) - set(tensors))
     ]
@@ -89,7 +97,7 @@ def load(model, path):
         )
     for p, variable in variables.items():
         variable.assign(tensors[p])
-    if wider.fingerprint()[f"domains/{domain.name}"] != header["slot"]:
+    if fingerprint(values) != header["slot"]:
         raise ValueError(
             f"The numbers in {path} are damaged: they are not the ones that "
             "were saved"
@@ -102,7 +110,6 @@ def _read(path):
         with safetensors.safe_open(path, framework="numpy") as f:
             header = json.loads((f.metadata() or {})["keras_mdl"])
             tensors = {key: f.get_tensor(key) for key in f.keys()}
-        tensors = masks.unpacked(tensors, header.get("masks", {}))
         if header["format"] != FORMAT:
             raise ValueError(
                 f"Expected format {FORMAT!r}, received {header['format']!r}"
@@ -111,7 +118,7 @@ def _read(path):
         if missing:
             raise ValueError(f"the header lacks {sorted(missing)}")
         header["domain"] = Domain.from_config(header["domain"])
-        header["dropout"] = float(header["dropout"])
+        header["spec"] = SlotSpec(**header["spec"])
     except FileNotFoundError:
         raise
     except Exception as error:
@@ -121,8 +128,47 @@ def _read(path):
     return header, tensors
 
 
-def _inner(path):
-    return path.split("/", 2)[2]
+def trunk_hash(model, name, values=None):
+    """SHA-256 of the part of the trunk that a domain runs through.
+
+    Args:
+        values: Another model of which the values are taken.
+    """
+    paths = [p for p in by_path(model._parts([name])) if _in_trunk(p)]
+    found = (values or model).variables_by_path()
+    if not all(p in found for p in paths):
+        return None
+    return fingerprint({p: found[p] for p in paths})
+
+
+def _in_trunk(path):
+    return path.startswith("trunk/")
+
+
+def _slot(model, name):
+    """`{path in the slot: (its layer if it is a transform, variable)}`."""
+    own = f"domains/{name}/"
+    return {
+        path.removeprefix(own): (
+            part if isinstance(part, KernelTransform) else None,
+            variable,
+        )
+        for prefix, part in model._parts([name]).items()
+        if prefix.startswith(own)
+        for path, variable in by_path({prefix: part}).items()
+    }
+
+
+def _pack(transform, path, value):
+    if transform is None:
+        return {"": value}
+    return transform.pack(path.rpartition("/")[2], value)
+
+
+def _unpack(transform, path, packed, shape):
+    if transform is None:
+        return packed.pop("")
+    return transform.unpack(path.rpartition("/")[2], packed, tuple(shape))
 
 
 def _storable(variable):
@@ -136,7 +182,9 @@ def _storable(variable):
 
 
 def _backbone(model):
+    """SHA-256 of what the network is made from."""
     config = model.get_config()
-    return json.loads(
-        json.dumps([config["backbone"], config["backbone_config"]])
-    )
+    made_from = [config["backbone"], config["backbone_config"]]
+    return hashlib.sha256(
+        json.dumps(made_from, sort_keys=True).encode()
+    ).hexdigest()

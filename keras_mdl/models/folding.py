@@ -3,6 +3,7 @@
 import keras
 
 from keras_mdl.layers.do_conv import DOConvolution
+from keras_mdl.models.phased import PhasedModel
 
 
 def fold(model):
@@ -11,7 +12,8 @@ def fold(model):
     Each `DOConv2D` and `DODepthwiseConv2D` is replaced by its `fold()`; every
     other layer is cloned with equal weights. Nothing of the factor remains,
     in memory or in a saved file. Outputs are equal up to float rounding. The
-    model given is left as it is.
+    model given is left as it is. The view of a domain is folded as the
+    domain is (`MultiDomainModel.folded`).
 
     Args:
         model: A functional or sequential Keras model, built. Models nested in
@@ -33,6 +35,9 @@ def fold(model):
     >>> [type(layer).__name__ for layer in fold(model).layers]
     ['InputLayer', 'Conv2D']
     """
+    if isinstance(model, PhasedModel) and model.attached:
+        domain = model.domain
+        model = model.owner.folded([domain]).for_domain(domain, "frozen")
     inputs, outputs = _ends(model)
     pairs = []
 

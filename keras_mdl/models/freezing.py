@@ -1,6 +1,7 @@
 """`FreezePlan`: exactly which variables train in a phase, as a table."""
 
 import fnmatch
+import math
 from dataclasses import dataclass
 
 
@@ -83,7 +84,12 @@ PHASES = {
         FreezePlan("gate", [(_OWN + "*/gate/*", True), ("*", False)]),
         FreezePlan(
             "gate_and_slot",
-            [(_OWN + "*/depthwise/*", False), (_OWN + "*", True), ("*", False)],
+            [
+                (_OWN + "*/depthwise/*", False),
+                (_OWN + "*/depthwise_transform/*", False),
+                (_OWN + "*", True),
+                ("*", False),
+            ],
         ),
         # Frozen convolutions and something beside or over them: adapters or
         # masks, with the domain's BatchNorms as they were, or trained too.
@@ -92,7 +98,7 @@ PHASES = {
             [
                 (_OWN + "head/*", True),
                 (_OWN + "*/adapter/*", True),
-                (_OWN + "*/depthwise/mask", True),
+                (_OWN + "*/depthwise_transform/*", True),
                 ("*", False),
             ],
         ),
@@ -101,6 +107,7 @@ PHASES = {
             [
                 (_OWN + "head/*", True),
                 (_OWN + "*/adapter/*", True),
+                (_OWN + "*/depthwise_transform/*", True),
                 (_OWN + "*/norm/*", True),
                 ("*", False),
             ],
@@ -108,7 +115,12 @@ PHASES = {
         # Depthwise sharing: everything of the domain but depthwise kernels.
         FreezePlan(
             "pointwise",
-            [(_OWN + "*/depthwise/*", False), (_OWN + "*", True), ("*", False)],
+            [
+                (_OWN + "*/depthwise/*", False),
+                (_OWN + "*/depthwise_transform/*", False),
+                (_OWN + "*", True),
+                ("*", False),
+            ],
         ),
         FreezePlan("frozen", [("*", False)]),
     )
@@ -145,15 +157,15 @@ def format_plan(plan, domains, variables):
         trained = plan.trains(path, domains)
         row = rows.setdefault((owner, role, trained), [0, 0])
         row[0] += 1
-        row[1] += _size(variable)
+        row[1] += math.prod(variable.shape)
     lines = [
         f"phase {plan.phase!r}, training {', '.join(domains)}",
-        f"  {'owner':<24} {'part':<12} {'tensors':>7} {'numbers':>11}",
+        f"  {'owner':<24} {'part':<12} {'tensors':>7} {'parameters':>11}",
     ]
-    for (owner, role, trained), (tensors, numbers) in rows.items():
+    for (owner, role, trained), (tensors, parameters) in rows.items():
         state = "trains" if trained else "frozen"
         lines.append(
-            f"  {owner:<24} {role:<12} {tensors:>7} {numbers:>11,}  {state}"
+            f"  {owner:<24} {role:<12} {tensors:>7} {parameters:>11,}  {state}"
         )
     return "\n".join(lines)
 
@@ -162,10 +174,3 @@ def _owner_and_role(path):
     parts = path.split("/")
     head = 1 if parts[0] == "trunk" else 2
     return "/".join(parts[:head]), parts[head + 1]
-
-
-def _size(variable):
-    size = 1
-    for n in variable.shape:
-        size *= n
-    return size

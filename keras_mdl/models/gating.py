@@ -7,14 +7,16 @@ import keras
 import numpy as np
 
 from keras_mdl.domains import require_domain
-from keras_mdl.models import widening
+from keras_mdl.models import editing
+from keras_mdl.models.backbones.record import backbone_of
 from keras_mdl.models.phased import PhasedModel
+from keras_mdl.models.scope import gateable
 
 
 def gateable_layers(model):
     """Names of the layers that can mix kernels, in the order of the network."""
     slotted = model._mdl.slotted.items()
-    return [n for n, layer in slotted if "gates" in layer.slot_options]
+    return [name for name, layer in slotted if gateable(layer)]
 
 
 def choose_layers(model, layers):
@@ -22,15 +24,15 @@ def choose_layers(model, layers):
 
     Args:
         model: A `MultiDomainModel`.
-        layers: `"all"`; `"early"`, `"middle"` or `"late"`, where the backbone
-            says what that is (`backbone.regions`); a name or a pattern such
+        layers: `"all"`; `"early"`, `"middle"` or `"late"`, where the
+            backbone's record says what that is; a name or a pattern such
             as `"stage3_*"`; or a list of any of these.
 
     Raises:
         ValueError: If one of them matches no layer.
     """
     known = gateable_layers(model)
-    regions = getattr(model._mdl.backbone, "regions", {})
+    regions = backbone_of(model._mdl.backbone).regions
     asked = [layers] if isinstance(layers, str) else list(layers)
     if not asked:
         raise ValueError("`layers` must name at least one. Received: []")
@@ -52,14 +54,15 @@ def add_gate(model, domain, layers, sources, own_weight):
     """See `MultiDomainModel.with_gate`."""
     mdl = model._mdl
     require_domain(domain, mdl.domains)
-    if mdl.gates.get(domain):
+    spec = mdl.slots[domain]
+    if spec.gates:
         raise ValueError(
             f"The domain {domain!r} has gates already: take them out first "
             "(`without_gate`) or fold them (`collapsed`)"
         )
-    if mdl.adapters.get(domain):
+    if spec.adapter:
         raise ValueError(
-            f"The domain {domain!r} has adapters ({mdl.adapters[domain]}): "
+            f"The domain {domain!r} has adapters ({spec.adapter}): "
             "gates mix the depthwise kernels of ordinary slots"
         )
     if sources is None:
@@ -73,22 +76,25 @@ def add_gate(model, domain, layers, sources, own_weight):
             f"of the model: {list(mdl.domains)}"
         )
     chosen = choose_layers(model, layers)
-    gated = widening.rebuilt(
-        model,
-        mdl.domains.values(),
-        depthwise={**mdl.depthwise, domain: "plain"},
-        gates={**mdl.gates, domain: {name: sources for name in chosen}},
+    gates = {name: sources for name in chosen}
+    spec = spec.replace(depthwise="plain", gates=gates)
+    gated = editing.rebuilt(
+        model, mdl.domains.values(), {**mdl.slots, domain: spec}
     )
-    values = model.variables_by_path()
-    for source in (domain, *sources):
-        for path, value in widening.ordinary_values(model, source).items():
-            layer, _, kernel = path.partition("/depthwise/")
-            if source == domain:
-                values[f"domains/{domain}/{path}"] = value
-            elif kernel == "kernel" and layer in chosen:
-                copy = f"domains/{domain}/{layer}/depthwise/source_{source}"
-                values[copy] = value
-    widening.assign(gated, values)
+    own = f"domains/{domain}/"
+    values = {
+        p: v
+        for p, v in model.variables_by_path().items()
+        if not p.startswith(own)
+    }
+    for path, value in editing.ordinary_values(model, domain).items():
+        values[own + path] = value
+    for source in sources:
+        kernels = editing.ordinary_values(model, source)
+        for layer in chosen:
+            copy = f"{own}{layer}/depthwise_transform/source_{source}"
+            values[copy] = kernels[f"{layer}/depthwise/kernel"]
+    editing.assign(gated, values, [own + "*/gate/*"])
     if own_weight is not None:
         for name in chosen:
             gate = gated._mdl.slotted[name].slot(domain)["gate"]
@@ -100,9 +106,12 @@ def remove_gate(model, domain):
     """See `MultiDomainModel.without_gate`."""
     mdl = model._mdl
     require_gate(model, domain)
-    gates = {d: g for d, g in mdl.gates.items() if d != domain}
-    hard = widening.rebuilt(model, mdl.domains.values(), gates=gates)
-    widening.assign(hard, model.variables_by_path())
+    spec = mdl.slots[domain].replace(gates={})
+    hard = editing.rebuilt(
+        model, mdl.domains.values(), {**mdl.slots, domain: spec}
+    )
+    known, values = hard.variables_by_path(), model.variables_by_path()
+    editing.assign(hard, {p: v for p, v in values.items() if p in known})
     return hard
 
 
@@ -126,10 +135,10 @@ def fold_gates(model, domain, statistics):
     plain = remove_gate(model, domain)
     kernels = plain.variables_by_path(domain)
     for s in statistics:
-        part = model._mdl.slotted[s.layer].slot(domain)["depthwise"]
+        part = model._mdl.slotted[s.layer].slot(domain)["depthwise_transform"]
+        own = kernels[f"domains/{domain}/{s.layer}/depthwise/kernel"]
         mean = keras.ops.convert_to_tensor(s.mean[None])
-        kernel = keras.ops.expand_dims(part.mixed(mean)[0], -1)
-        kernels[f"domains/{domain}/{s.layer}/depthwise/kernel"].assign(kernel)
+        own.assign(part.call(own.value, mean)[0])
     return plain
 
 
@@ -194,21 +203,18 @@ def gate_statistics(model, domain, images, batch_size=64):
     """`GateStatistics` of each gated layer, in the order of the network."""
     weights = gate_weights(model, domain, images, batch_size)
     return [
-        _statistics(name, layer.slot(domain)["depthwise"], weights[name])
+        _statistics(name, layer.slot(domain), weights[name])
         for name, layer in model._mdl.slotted.items()
         if name in weights
     ]
 
 
-def _statistics(name, part, weights):
+def _statistics(name, parts, weights):
     weights = np.asarray(weights, np.float64)
     mean = weights.mean(axis=0)
-    kernels = np.stack(
-        [
-            np.asarray(keras.ops.convert_to_numpy(k), np.float64).ravel()
-            for k in part.kernels.values()
-        ]
-    )
+    part = parts["depthwise_transform"]
+    kernels = keras.ops.convert_to_numpy(part.stack(parts["depthwise"].kernel))
+    kernels = kernels.astype(np.float64).reshape(len(kernels), -1)
     # |sum_t a_t K_t|^2 from the products of kernels, without mixing them.
     products = kernels @ kernels.T
     away = weights - mean
@@ -232,8 +238,9 @@ def require_gate(model, domain):
         ValueError: If the domain is unknown or has no gate.
     """
     require_domain(domain, model._mdl.domains)
-    if not model._mdl.gates.get(domain):
-        gated = [d for d, layers in model._mdl.gates.items() if layers]
+    slots = model._mdl.slots
+    if not slots[domain].gates:
+        gated = [d for d, spec in slots.items() if spec.gates]
         raise ValueError(
             f"The domain {domain!r} has no gate. Gated domains: "
             f"{', '.join(gated) or 'none'} (see `with_gate`)"
@@ -241,5 +248,5 @@ def require_gate(model, domain):
     return {
         name: model._mdl.slotted[name].slot(domain)["gate"]
         for name in gateable_layers(model)
-        if name in model._mdl.gates[domain]
+        if name in slots[domain].gates
     }

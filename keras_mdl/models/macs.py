@@ -4,24 +4,16 @@ import math
 
 import keras
 
-from keras_mdl.layers import SoftmaxDomainGate
-from keras_mdl.layers.adapters import (
-    DANController,
-    OwnKernel,
-    ParallelAdapter,
-    PiggybackMask,
-    SerialAdapter,
-)
-from keras_mdl.layers.mixed_depthwise import MixedDepthwiseConv2D
+# Per output number they cost less than a multiply-accumulate each, and no
+# published figure counts them.
+_UNCOUNTED_ABOVE = 1  # axes of the largest variable
 
 
 def layer_macs(layer, inputs, output):
     """Multiply-accumulates of one image through one call of a layer.
 
-    Convolutions (dense, depthwise, grouped), dense layers, gates and adapters
-    count; normalisation, activations and pooling do not, as is usual. What is
-    computed once for all images of a batch (a controlled or masked kernel) is
-    counted at nothing: it is folded for inference.
+    Convolutions, dense layers and what says so of itself (a method `macs`)
+    count; normalisation, activations and pooling do not, as is usual.
 
     Args:
         layer: The layer.
@@ -29,38 +21,43 @@ def layer_macs(layer, inputs, output):
         output: What it returned.
 
     Returns:
-        An integer, or `None` if the image size is not fixed.
+        An integer, or `None` where it is not known: the image size is open,
+        or a layer with matrices is of a kind that is not known here.
     """
-    if isinstance(layer, keras.layers.Dense):
-        return math.prod(layer.kernel.shape)
-    if isinstance(layer, SoftmaxDomainGate):
-        return math.prod(layer.hidden_kernel.shape) + math.prod(
-            layer.kernel.shape
-        )
-    weights = _weights_per_position(layer, inputs)
-    if weights is None or len(output.shape) != 4 or output.shape[0]:
-        return 0  # no convolution, or a kernel handed out
-    height, width = output.shape[1:3]
-    if height is None or width is None:
-        return None
-    total = height * width * weights
-    if isinstance(layer, MixedDepthwiseConv2D):
-        # Kernels are mixed once an image, then run as one.
-        total += len(layer.domains) * weights
-    return total
+    layers = keras.layers
+    if hasattr(layer, "macs"):
+        return layer.macs(inputs, output)
+    if isinstance(layer, keras.Model):
+        return _of_model(layer, inputs[0])
+    if isinstance(layer, layers.Dense):
+        return _positions(output.shape[1:-1], math.prod(layer.kernel.shape))
+    if isinstance(layer, (layers.Conv2D, layers.DepthwiseConv2D)):
+        return _positions(output.shape[1:3], math.prod(layer.kernel.shape))
+    if isinstance(layer, layers.SeparableConv2D):
+        kernels = (layer.depthwise_kernel, layer.pointwise_kernel)
+        size = sum(math.prod(k.shape) for k in kernels)
+        return _positions(output.shape[1:3], size)
+    axes = [len(v.shape) for v in layer.weights]
+    return 0 if max(axes, default=0) <= _UNCOUNTED_ABOVE else None
 
 
-def _weights_per_position(layer, inputs):
-    if isinstance(layer, (DANController, OwnKernel, PiggybackMask)):
-        return math.prod(inputs[1].shape)  # the kernel it was given
-    if isinstance(
-        layer,
-        (
-            keras.layers.Conv2D,
-            keras.layers.DepthwiseConv2D,
-            ParallelAdapter,
-            SerialAdapter,
-        ),
-    ):
-        return math.prod(layer.kernel.shape)
-    return None
+def total(counts):
+    """The sum, or `None` if one of them is not known."""
+    counts = list(counts)
+    return None if None in counts else sum(counts)
+
+
+def _positions(sides, each):
+    return None if None in sides else math.prod(sides) * each
+
+
+def _of_model(model, x):
+    if not isinstance(model, keras.Sequential):
+        return None if model.weights else 0
+    counts = []
+    for layer in model.layers:
+        shape = layer.compute_output_shape(x.shape)
+        y = keras.KerasTensor(shape)
+        counts.append(layer_macs(layer, [x], y))
+        x = y
+    return total(counts)

@@ -5,20 +5,19 @@ import types
 import keras
 
 from keras_mdl.domains import as_domains, require_domain
-from keras_mdl.layers.adapters import adapters_by_domain
-from keras_mdl.layers.slot_kinds import depthwise_by_domain
-from keras_mdl.models.building import (
-    by_path,
-    check_gates,
-    check_input,
-    domain_graph,
-    dropout_by_domain,
-    policy_scope,
-    require_registered,
-)
+from keras_mdl.models.backbones.record import backbone_of, require_registered
 from keras_mdl.models.fingerprint import fingerprint
 from keras_mdl.models.freezing import get_plan
+from keras_mdl.models.graph import (
+    all_endpoints,
+    check_input,
+    domain_graph,
+    policy_scope,
+    require_owned,
+)
+from keras_mdl.models.paths import by_path
 from keras_mdl.models.phased import save_atomically
+from keras_mdl.models.slots import specs_by_domain
 from keras_mdl.models.summary import DomainSummary, summarize
 from keras_mdl.models.verbs import DomainVerbs
 from keras_mdl.models.views import DomainModel, JointModel
@@ -36,29 +35,24 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     Args:
         domains: `keras_mdl.Domain` objects, or `{name: classes}`.
-        backbone: A function `backbone(x, slot, **backbone_config)`, registered
-            with `keras.saving.register_keras_serializable`. It is called once
-            per domain with a symbolic image tensor and returns the features:
-            a map `(b, h, w, c)`, which is then averaged over space, or
-            vectors `(b, c)`. `slot(layer_class, name, **options)` gives the
-            slotted layer of that name bound to the current domain, making it
-            on first use; layers without variables (ReLU, pooling, Add) are
-            used as in any functional model.
+        backbone: A function `backbone(x, scope, **backbone_config)`,
+            registered with `keras.saving.register_keras_serializable`. It is
+            called once per domain with a symbolic image tensor and returns
+            the features: a map `(b, h, w, c)`, which is then averaged over
+            space, or vectors `(b, c)`. `scope(layer_class, name, **options)`
+            gives the slotted layer of that name bound to the current domain
+            (see `Scope`). What else the package must know about it stands in
+            its record (`keras_mdl.models.backbones.record.Backbone`).
         backbone_config: Keyword arguments of `backbone`.
         input_shape: `(height, width, 3)`; height and width may be `None`.
         input_dtype: `"float32"` or `"uint8"`. Pixels are in `[0, 255]` either
             way; each domain's mean and std are applied inside the model.
-        dropout: Rate before the classifier, one number or `{domain: rate}`.
-        depthwise: Kind of the depthwise kernels, one or `{domain: kind}`:
-            `"plain"`, or `"do"` (over-parameterised in training, DO-Conv).
-            For backbones with `SharedPointwiseDepthwiseConv`.
-        gates: `{domain: {layer: other domains}}`, the layers in which a
-            domain's kernels are mixed with others'. Made by `with_gate`.
-        adapters: `{domain: kind}`, domains that change the trunk's kernels
-            for themselves (`keras_mdl.layers.adapters`). Made by `with_domain`.
+        slots: `{domain: SlotSpec}`, what is otherwise in a domain's slot than
+            in an ordinary one.
         include_top: `False` leaves out the heads: outputs are the features.
-        size_multiple: Image sides must be divisible by this.
         name, dtype: As for any Keras model.
+        **options: Fields of `SlotSpec`, one value for all domains or
+            `{domain: value}`: `dropout=0.5`, `depthwise={"dtd": "do"}`.
 
     Call arguments:
         inputs: `{domain: images}`, for any of the domains.
@@ -66,8 +60,9 @@ class MultiDomainModel(DomainVerbs, keras.Model):
     Output: `{domain: logits}` (or features).
 
     Raises:
-        ValueError: For invalid domains, input shape, dtype or dropout, or a
-            backbone that is not registered.
+        ValueError: For invalid domains, input shape, dtype or slots; for a
+            backbone that is not registered, holds variables that belong to
+            nobody, or leaves an option of a domain unused.
     """
 
     def __init__(
@@ -77,46 +72,42 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         backbone_config=None,
         input_shape=(72, 72, 3),
         input_dtype="float32",
-        dropout=0.0,
-        depthwise="plain",
-        gates=None,
-        adapters=None,
+        slots=None,
         include_top=True,
-        size_multiple=1,
-        **kwargs,
+        name=None,
+        dtype=None,
+        **options,
     ):
         domains = as_domains(domains)
         if isinstance(backbone, (str, dict)):
             backbone = keras.saving.deserialize_keras_object(backbone)
         require_registered(backbone)
         names = [d.name for d in domains]
-        check_input(input_shape, input_dtype, size_multiple)
+        specs = specs_by_domain(names, slots, **options)
+        multiple = backbone_of(backbone).size_multiple
+        check_input(input_shape, input_dtype, multiple)
         # Pixels stay float32: each network does its own casting.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(autocast=False, name=name, dtype=dtype)
         # A namespace, because Keras tracks (and saves) what dicts and lists
         # hold, and the views and layers here are saved by name instead.
         self._mdl = types.SimpleNamespace(
             domains={d.name: d for d in domains},
+            slots=specs,
             backbone=backbone,
             backbone_config=dict(backbone_config or {}),
             input_shape=tuple(input_shape),
             input_dtype=input_dtype,
-            dropout=dropout_by_domain(dropout, names),
-            depthwise=depthwise_by_domain(depthwise, names),
-            adapters=adapters_by_domain(
-                adapters, depthwise_by_domain(depthwise, names)
-            ),
-            gates={d: dict(layers) for d, layers in (gates or {}).items()},
             include_top=include_top,
-            size_multiple=size_multiple,
+            size_multiple=multiple,
             slotted={},
+            asked={},
             macs={},
             views={},
             parameters=frozenset(),
         )
         graphs = {name: self._graph(name) for name in names}
-        check_gates(self._mdl)
         for name, layer in self._mdl.slotted.items():
+            layer.built = True
             setattr(self, f"slotted_{name}", layer)
         self.built = True
         # Fresh layers are trainable: what is a parameter and what a
@@ -137,13 +128,14 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     def _view(self, domain, graph, phase, name=None, nested=False):
         with policy_scope(self.dtype_policy):
-            inputs, outputs, endpoints = graph
-            view = DomainModel(inputs, outputs, name=name or domain)
+            view = DomainModel(graph.inputs, graph.outputs, name=name or domain)
+        attachment = self._attachment([domain])
+        require_owned(view, attachment["parts"].values())
         view.attach(
             phase=phase,
             nested=nested,
-            endpoints=endpoints,
-            **self._attachment([domain]),
+            endpoints=all_endpoints(view, graph),
+            **attachment,
         )
         return view
 
@@ -164,14 +156,16 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     def _parts(self, domains):
         """`{path prefix: layer}` of the trunk and of `domains`."""
-        found = {}
-        for name, layer in self._mdl.slotted.items():
-            for role, part in layer.shared.items():
-                found[f"trunk/{name}/{role}"] = part
+        found, slotted = {}, self._mdl.slotted.items()
+        for name, layer in slotted:
+            if not set(domains).isdisjoint(layer.domains):
+                for role, part in layer.shared.items():
+                    found[f"trunk/{name}/{role}"] = part
         for domain in domains:
-            for name, layer in self._mdl.slotted.items():
-                for role, part in layer.slot(domain).items():
-                    found[f"domains/{domain}/{name}/{role}"] = part
+            for name, layer in slotted:
+                if domain in layer.domains:
+                    for role, part in layer.slot(domain).items():
+                        found[f"domains/{domain}/{name}/{role}"] = part
         return {prefix: part for prefix, part in found.items() if part.weights}
 
     # === Looking ===
@@ -180,6 +174,11 @@ class MultiDomainModel(DomainVerbs, keras.Model):
     def domains(self):
         """`{name: Domain}`, in the order in which they were added."""
         return dict(self._mdl.domains)
+
+    @property
+    def slots(self):
+        """`{name: SlotSpec}`, what each domain's slot is like."""
+        return dict(self._mdl.slots)
 
     @property
     def default_phase(self):
@@ -224,7 +223,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         }
 
     def summary_by_domain(self):
-        """What is shared and what each domain costs: numbers, MACs, bytes.
+        """What is shared, and what each domain costs: parameters, MACs, bytes.
 
         Returns:
             A `DomainSummary`; `print` shows it as a table.
@@ -360,15 +359,8 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             "backbone_config": dict(mdl.backbone_config),
             "input_shape": list(mdl.input_shape),
             "input_dtype": mdl.input_dtype,
-            "dropout": dict(mdl.dropout),
-            "depthwise": dict(mdl.depthwise),
-            "adapters": dict(mdl.adapters),
-            "gates": {
-                d: {name: list(others) for name, others in layers.items()}
-                for d, layers in mdl.gates.items()
-            },
+            "slots": {d: spec.to_config() for d, spec in mdl.slots.items()},
             "include_top": mdl.include_top,
-            "size_multiple": mdl.size_multiple,
         }
 
     @classmethod

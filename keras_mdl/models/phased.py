@@ -79,13 +79,23 @@ class PhasedModel(keras.Model):
         return self
 
     def _attached(self):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             raise AttributeError(
                 f"The network {self.name!r} was loaded by itself: it has no "
                 "trunk to share and so no phases. Load the MultiDomainModel "
                 "and ask it for a view (`for_domain`)"
             )
         return self._view
+
+    @property
+    def attached(self):
+        """Whether this is a view of a `MultiDomainModel` in memory."""
+        return hasattr(self, "_view")
+
+    @property
+    def owner(self):
+        """The `MultiDomainModel` that this is a view of."""
+        return self._attached().owner
 
     @property
     def phase(self):
@@ -175,13 +185,13 @@ class PhasedModel(keras.Model):
         Raises:
             ValueError: When set to `True` while frozen: say which phase.
         """
-        if not hasattr(self, "_view"):
+        if not self.attached:
             return super().trainable
         return bool(self._view.trained)
 
     @trainable.setter
     def trainable(self, value):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             keras.Model.trainable.fset(self, value)
         elif not value:
             self.train_only("frozen")
@@ -209,30 +219,30 @@ class PhasedModel(keras.Model):
 
     @property
     def trainable_variables(self):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             return super().trainable_variables
         return self._split(self.variables, True)
 
     @property
     def non_trainable_variables(self):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             return super().non_trainable_variables
         return self._split(self.variables, False)
 
     @property
     def trainable_weights(self):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             return super().trainable_weights
         return self._split(self.weights, True)
 
     @property
     def non_trainable_weights(self):
-        if not hasattr(self, "_view"):
+        if not self.attached:
             return super().non_trainable_weights
         return self._split(self.weights, False)
 
     def call(self, inputs, training=None, mask=None):
-        if hasattr(self, "_view"):
+        if self.attached:
             self._check_size(inputs)
             with self.flags():
                 return super().call(inputs, training=training, mask=mask)
@@ -314,7 +324,7 @@ class PhasedModel(keras.Model):
         Raises:
             ValueError: For such a plan. Save the `MultiDomainModel`.
         """
-        if not hasattr(self, "_view"):
+        if not self.attached:
             save_atomically(super().save, filepath, overwrite, kwargs)
             return
         view = self._view

@@ -12,12 +12,13 @@ class Row:
 
     Attributes:
         owner: `"trunk"` or a domain's name.
-        parameters: Trainable numbers, the head included.
-        head: Trainable numbers of the head alone.
+        parameters: Trainable parameters, the head included.
+        head: Trainable parameters of the head alone.
         statistics: BatchNorm means and variances, and copies of other
             domains' kernels in gated layers (stored, not trained).
         macs: Multiply-accumulates of one image through the whole network of
-            the domain; 0 for the trunk row, `None` for unknown image sizes.
+            the domain; 0 for the trunk row, `None` where it is unknown (open
+            image size, or a layer of a kind that is not known here).
         bytes: Memory of parameters and statistics.
     """
 
@@ -43,14 +44,14 @@ class DomainSummary:
         head = ("", "parameters", "of which head", "statistics", "MACs", "KiB")
         table = [head]
         for r in self.rows:
-            macs = "" if not r.macs else f"{r.macs / 1e6:,.1f} M"
+            macs = "unknown" if r.macs is None else f"{r.macs / 1e6:,.1f} M"
             table.append(
                 (
                     r.owner,
                     f"{r.parameters:,}",
                     f"{r.head:,}",
                     f"{r.statistics:,}",
-                    macs,
+                    "" if r.owner == "trunk" else macs,
                     f"{r.bytes / 1024:,.0f}",
                 )
             )
@@ -96,7 +97,7 @@ def summarize(model):
                 statistics=sum(
                     n for p, n in sizes.items() if p not in parameters
                 ),
-                macs=model._mdl.macs[domain] if domain else 0,
+                macs=model._mdl.macs[domain][0] if domain else 0,
                 bytes=sum(
                     n * number_bytes(own[p].dtype) for p, n in sizes.items()
                 ),

@@ -1,6 +1,6 @@
 """`DomainVerbs`: what changes which domains a model has, and how."""
 
-from keras_mdl.models import domain_file, gating, widening
+from keras_mdl.models import domain_file, editing, gating
 
 
 class DomainVerbs:
@@ -18,6 +18,7 @@ class DomainVerbs:
         dropout=0.0,
         depthwise=None,
         adapter=None,
+        options=None,
     ):
         """A wider model: the same trunk and domains, and one more.
 
@@ -35,25 +36,30 @@ class DomainVerbs:
                 the kind of the slot it starts from. Any slot can start any
                 other: the new one computes the same at first.
             adapter: How the domain changes the trunk's kernels for itself, a
-                kind of `keras_mdl.layers.adapters`, for example `"serial"`,
-                `"piggyback"`. Default: not at all.
+                kind of `keras_mdl.layers.transforms.ADAPTERS`, for example
+                `"serial"`, `"piggyback"`. Default: not at all.
+            options: `{name: plain value}` for the backbone function, where
+                it reads any.
 
         Returns:
             A new `MultiDomainModel`.
 
         Raises:
             ValueError: If the name is taken or invalid, `init_from`,
-                `depthwise` or `adapter` unknown, or `init_from` has gates or
-                adapters.
+                `depthwise` or `adapter` unknown, `init_from` has gates or
+                adapters, or the network has nothing that an option acts on.
         """
-        return widening.widen(
+        return editing.widen(
             self,
             domain,
             classes,
             init_from or next(iter(self._mdl.domains)),
-            dropout,
-            depthwise,
-            adapter=adapter,
+            {
+                "dropout": dropout,
+                "depthwise": depthwise,
+                "adapter": adapter,
+                "options": options or {},
+            },
         )
 
     def without_domain(self, name):
@@ -67,7 +73,7 @@ class DomainVerbs:
             raise ValueError(
                 f"{name!r} is the only domain: a model needs at least one"
             )
-        return widening.narrow(self, set(self._mdl.domains) - {name})
+        return editing.narrow(self, set(self._mdl.domains) - {name})
 
     def only_domain(self, name):
         """The model of one domain alone, bit-identical (for `individual` nets).
@@ -76,7 +82,7 @@ class DomainVerbs:
             ValueError: If `name` is unknown.
         """
         self._require(name)
-        return widening.narrow(self, {name})
+        return editing.narrow(self, {name})
 
     def folded(self, domains=None):
         """The same model with slots folded into ordinary kernels.
@@ -99,17 +105,11 @@ class DomainVerbs:
                 ordinary kernel stands for (parallel ones beside separable
                 convolutions).
         """
-        mdl = self._mdl
         if isinstance(domains, str):
             domains = [domains]
         if domains is None:
-            domains = [
-                n
-                for n in mdl.domains
-                if mdl.depthwise[n] != "plain"
-                or mdl.adapters.get(n, "folded") not in widening.ORDINARY
-            ]
-        return widening.fold_slots(self, [self._require(n) for n in domains])
+            domains = [n for n, s in self._mdl.slots.items() if not s.ordinary]
+        return editing.fold_slots(self, [self._require(n) for n in domains])
 
     def with_gate(self, domain, layers="all", sources=None, own_weight=None):
         """The same model with one domain's depthwise kernels softly shared.
@@ -188,7 +188,7 @@ class DomainVerbs:
         """
         self._require(name)
         model = self
-        if self._mdl.depthwise[name] != "plain":
+        if self._mdl.slots[name].depthwise != "plain":
             model = self.folded([name])
         domain_file.save(model, name, path)
 

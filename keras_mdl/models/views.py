@@ -23,12 +23,14 @@ class DomainModel(PhasedModel):
 
     @property
     def endpoints(self):
-        """`{layer name: symbolic output}` of the slotted layers, in order.
+        """`{layer name: symbolic output}` of all layers, in order.
 
-        The weights of a gate are there as `"<layer>/gate"`.
+        Of slotted layers the output of the whole layer, and the weights of
+        its gate as `"<layer>/gate"`; of the layers between (activations,
+        pooling, the sums at the end of blocks) each one's.
 
         For feature extraction and attribution:
-        `keras.Model(view.inputs, view.endpoints["stage2_block1_norm2"])`.
+        `keras.Model(view.inputs, view.endpoints["stage2_block1_relu2"])`.
         """
         return dict(self._attached().endpoints)
 

@@ -14,7 +14,7 @@ class Method:
         alone: Whether the domain takes a whole copy of the network for itself
             (then its trunk is its own and may train).
         note: What it is, and where it comes from.
-        adapter: Kind of `keras_mdl.layers.adapters` of the new domain.
+        adapter: Kind of `keras_mdl.layers.transforms` of the new domain.
     """
 
     name: str

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_mdl.layers.adapters.piggyback import MASK
+from keras_mdl.layers.transforms import UNDECAYED
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
@@ -52,7 +52,9 @@ class CoupledSGD(keras.optimizers.Optimizer):
             self.add_variable_from_reference(v, name="velocity")
             for v in variables
         ]
-        self._decays = [0.0 if v.name == MASK else self.l2 for v in variables]
+        self._decays = [
+            0.0 if v.name in UNDECAYED else self.l2 for v in variables
+        ]
 
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import keras
 
-from keras_mdl.layers.adapters.piggyback import MASK
+from keras_mdl.layers.transforms import UNDECAYED
 from keras_mdl.training.optimizers import CoupledSGD
 from keras_mdl.training.staged_freezing import Stage
 
@@ -89,7 +89,9 @@ class Recipe:
                 rate, weight_decay=self.decay(domain)
             )
             # TensorFlow's variables are called "mask:0".
-            adamw.exclude_from_weight_decay(var_names=[f"^{MASK}(:0)?$"])
+            adamw.exclude_from_weight_decay(
+                var_names=[f"^{name}(:0)?$" for name in sorted(UNDECAYED)]
+            )
             return adamw
         return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import keras
 
 import keras_mdl.layers as mdl_layers
-from keras_mdl.layers.adapters import ADAPTERS
+from keras_mdl.layers.transforms import TRANSFORMS
 
 DOMAINS = ["a", "b"]
 
@@ -81,28 +81,59 @@ CASES = [
     ),
     Case(
         mdl_layers.SharedPointwiseDepthwiseConv,
-        {"filters": 5, "domains": DOMAINS, "depthwise": {"a": "do"}},
-        label="over_parameterised",
-    ),
-    Case(
-        mdl_layers.SharedPointwiseDepthwiseConv,
-        {"filters": 5, "domains": DOMAINS, "gates": {"a": ["b"]}},
-        label="gated",
+        {
+            "filters": 5,
+            "domains": DOMAINS,
+            "kernel_size": (3, 5),
+            "strides": (1, 2),
+            "padding": ((0, 1), (2, 0)),
+        },
+        label="rectangular",
     ),
     *(
         Case(
             layer,
-            {"filters": 5, "domains": DOMAINS, "adapters": {"a": kind}},
+            {**options, "domains": DOMAINS, "transforms": {"a": as_given}},
             label=f"with_{kind}",
         )
-        for layer in (
-            mdl_layers.SharedPointwiseDepthwiseConv,
-            mdl_layers.SharedConv2D,
+        for layer, options in (
+            (mdl_layers.SharedPointwiseDepthwiseConv, {"filters": 5}),
+            (mdl_layers.SharedConv2D, {"filters": 5}),
+            (mdl_layers.DomainDepthwiseConv2D, {}),
         )
-        for kind in ADAPTERS
+        for kind in TRANSFORMS
         if kind not in ("own", "folded")
+        and layer(domains=DOMAINS, **options).roles_for(kind)
+        for as_given in [
+            {"mixed": {"sources": ["b"]}} if kind == "mixed" else kind
+        ]
     ),
     Case(mdl_layers.SharedConv2D, {"filters": 5, "domains": DOMAINS}),
+    Case(mdl_layers.DomainDepthwiseConv2D, {"domains": DOMAINS}),
+    Case(
+        mdl_layers.DomainDepthwiseConv2D,
+        {
+            "domains": DOMAINS,
+            "padding": "same",
+            "strides": 2,
+            "depth_multiplier": 2,
+            "use_bias": True,
+        },
+        label="multiplied",
+    ),
+    Case(
+        mdl_layers.SharedConv2D,
+        {
+            "filters": 6,
+            "domains": DOMAINS,
+            "groups": 3,
+            "dilation_rate": 2,
+            "padding": "same",
+            "use_bias": True,
+            "transforms": {"a": "piggyback"},
+        },
+        label="grouped",
+    ),
     Case(
         mdl_layers.SharedConv2D,
         {"filters": 5, "domains": DOMAINS, "strides": 2, "kernel_size": 5},
@@ -139,7 +170,7 @@ CASES = [
     ),
     Case(
         mdl_layers.PerDomainLayer,
-        {"layer": keras.layers.DepthwiseConv2D(3), "domains": DOMAINS},
+        {"layer": keras.layers.Conv2D(4, 3), "domains": DOMAINS},
     ),
     Case(
         OneOfEach,

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mdl.layers import SharedPointwiseDepthwiseConv, SoftmaxDomainGate
-from keras_mdl.layers.mixed_depthwise import (
-    MixedDepthwiseConv2D,
-    depthwise_per_image,
+from keras_mdl.layers import (
+    DepthwiseConv2D,
+    DomainDepthwiseConv2D,
+    SharedPointwiseDepthwiseConv,
+    SoftmaxDomainGate,
 )
+from keras_mdl.layers.depthwise import depthwise_per_image
+from keras_mdl.layers.transforms import MixedKernels
 
 TEN = [f"domain{i}" for i in range(10)]
 
@@ -107,29 +110,36 @@ FORMS = [
 ]
 
 
-def mixed_layer(t=4, channels=5, **options):
-    others = [f"d{i}" for i in range(1, t)]
-    layer = MixedDepthwiseConv2D("d0", others, 3, use_bias=False, **options)
-    layer(pixels(1, 9, 9, channels), shares(1, t))
-    for seed, v in enumerate(layer.weights):
-        v.assign(pixels(*v.shape, seed=seed + 7))
-    return layer
+class Mixture:
+    """A depthwise convolution, used with a mixture of kernels."""
+
+    def __init__(self, t=4, channels=5, **options):
+        self.conv = DepthwiseConv2D(3, use_bias=False, **options)
+        self.mix = MixedKernels([f"d{i}" for i in range(1, t)], domain="d0")
+        self(pixels(1, 9, 9, channels), shares(1, t))
+        for seed, v in enumerate([*self.conv.weights, *self.mix.weights]):
+            v.assign(pixels(*v.shape, seed=seed + 7))
+
+    def __call__(self, x, weights):
+        return self.conv(x, self.mix(self.conv(x, kernel_only=True), weights))
 
 
 def sum_of_convolutions(layer, x, weights):
+    conv = layer.conv
+    kernels = layer.mix.stack(conv.kernel)
     return sum(
         weights[:, t, None, None, None]
         * ops.depthwise_conv(
-            x, kernel.value, strides=layer.strides, padding=layer.padding
+            x, kernels[t], strides=conv.strides, padding=conv.padding
         )
-        for t, kernel in enumerate(layer.kernels.values())
+        for t in range(len(kernels))
     )
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("t", [2, 5, 10])
 def test_one_mixed_convolution_is_the_sum_of_all(t, form):
-    layer = mixed_layer(t, **form)
+    layer = Mixture(t, **form)
     x, weights = pixels(6, 9, 9, 5), shares(6, t)
     np.testing.assert_allclose(
         to_numpy(layer(x, weights)),
@@ -159,7 +169,7 @@ def gradients(f, *inputs):
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_so_are_its_gradients_of_image_and_gate(form):
-    layer = mixed_layer(**form)
+    layer = Mixture(**form)
     inputs = [
         ops.convert_to_tensor(v) for v in (pixels(3, 9, 9, 5), shares(3, 4))
     ]
@@ -173,7 +183,7 @@ def test_so_are_its_gradients_of_image_and_gate(form):
 
 @pytest.mark.parametrize("open_size", [False, True])
 def test_both_forms_agree_and_take_batches_of_any_size(monkeypatch, open_size):
-    import keras_mdl.layers.mixed_depthwise as module
+    import keras_mdl.layers.depthwise as module
 
     x, kernels = pixels(5, 8, 8, 3), pixels(5, 3, 3, 3, seed=2)
     found = []
@@ -199,9 +209,9 @@ def test_both_forms_agree_and_take_batches_of_any_size(monkeypatch, open_size):
 
 
 def test_copies_of_other_domains_kernels_never_train():
-    layer = mixed_layer()
-    assert [v.name for v in layer.trainable_weights] == ["kernel"]
-    assert [v.name for v in layer.non_trainable_weights] == [
+    layer = Mixture()
+    assert not layer.mix.trainable_weights
+    assert [v.name for v in layer.mix.non_trainable_weights] == [
         "source_d1",
         "source_d2",
         "source_d3",
@@ -209,34 +219,34 @@ def test_copies_of_other_domains_kernels_never_train():
 
 
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"use_bias": True},
-        {"depth_multiplier": 2},
-        {"dilation_rate": 2},
-        {"data_format": "channels_first"},
-    ],
-    ids=str,
+    "options", [{"depth_multiplier": 2}, {"dilation_rate": 2}], ids=str
 )
 def test_what_it_cannot_mix_is_refused(options):
-    with pytest.raises(ValueError, match="mixed depthwise"):
-        MixedDepthwiseConv2D("a", ["b"], 3, **{"use_bias": False, **options})
+    with pytest.raises(ValueError, match="no kernel that 'mixed' can"):
+        DomainDepthwiseConv2D(
+            ["a"], transforms={"a": {"mixed": {"sources": ["b"]}}}, **options
+        )
 
 
 # === In the layer of the method ===
 
 
+def mixed(domain, sources):
+    return {domain: {"mixed": {"sources": sources}}}
+
+
 @pytest.mark.parametrize("strides", [1, 2])
 def test_a_one_hot_gate_is_the_hard_slot(strides):
     gated = SharedPointwiseDepthwiseConv(
-        6, ["a", "b", "c"], strides=strides, gates={"b": ["a", "c"]}
+        6, ["a", "b", "c"], strides=strides, transforms=mixed("b", ["a", "c"])
     )
     x = pixels(3, 8, 8, 4)
     gated(x, domain="b")
     gate, depthwise = (gated.slot("b")[r] for r in ("gate", "depthwise"))
     plain = {d: gated.slot(d)["depthwise"].kernel for d in ("a", "c")}
     for d, kernel in plain.items():
-        depthwise.kernels[d].assign(ops.copy(kernel))
+        copy = getattr(gated.slot("b")["depthwise_transform"], f"source_{d}")
+        copy.assign(ops.copy(kernel))
     own = gated.shared["pointwise"]
     for hot, d in enumerate(gate.domains):
         gate.kernel.assign(ops.zeros(gate.kernel.shape))
@@ -260,18 +270,17 @@ def test_a_one_hot_gate_is_the_hard_slot(strides):
 
 
 @pytest.mark.parametrize(
-    ("gates", "depthwise", "message"),
+    ("transforms", "message"),
     [
-        ({"x": ["a"]}, "plain", "Known domains"),
-        ({"a": ["a", "b"]}, "plain", "OTHER domains"),
-        ({"a": []}, "plain", "one or more"),
-        ({"a": ["b", "b"]}, "plain", "unique"),
-        ({"a": ["b"]}, {"a": "do"}, "plain depthwise"),
+        (mixed("x", ["a"]), "Known domains"),
+        (mixed("a", ["a", "b"]), "OTHER domains"),
+        (mixed("a", []), "one or more"),
+        (mixed("a", ["b", "b"]), "unique"),
+        ({"a": {"do": {}, **mixed("a", ["b"])["a"]}}, "the same kernel"),
+        ({"a": "lora"}, "Known transforms: do, mixed, serial"),
     ],
-    ids=["unknown", "itself", "none", "twice", "over_parameterised"],
+    ids=["unknown", "itself", "none", "twice", "over_parameterised", "kind"],
 )
-def test_gates_that_cannot_be_are_refused(gates, depthwise, message):
+def test_gates_that_cannot_be_are_refused(transforms, message):
     with pytest.raises(ValueError, match=message):
-        SharedPointwiseDepthwiseConv(
-            4, ["a", "b"], gates=gates, depthwise=depthwise
-        )
+        SharedPointwiseDepthwiseConv(4, ["a", "b"], transforms=transforms)

@@ -19,8 +19,8 @@ from tiny import (
 import keras_mdl
 from keras_mdl import DomainBatchNormalization
 from keras_mdl.layers import SharedConv2D
-from keras_mdl.layers.adapters import ADAPTERS
-from keras_mdl.layers.adapters.piggyback import START, hard_mask
+from keras_mdl.layers.transforms import ADAPTERS
+from keras_mdl.layers.transforms.masked import START, hard_mask
 from keras_mdl.models import build_dense_resnet26
 from keras_mdl.training import METHODS
 
@@ -84,7 +84,7 @@ def test_the_dense_network_has_the_published_count():
 @pytest.mark.parametrize(
     ("kind", "needles", "numbers"),
     [
-        ("serial", ("adapter/0/", "adapter/1/"), None),
+        ("serial", ("adapter/norm/gamma", "adapter/norm/beta"), None),
         ("parallel", ("/adapter/",), 645_216),
         ("serial", ("/adapter/",), 696_384),
     ],
@@ -218,7 +218,7 @@ def test_every_method_leaves_trunk_and_others_bit_identical(
         ("serial_adapter", {"adapter", "norm", "head"}),
         ("parallel_adapter", {"adapter", "norm", "head"}),
         ("dan_linear", {"adapter", "head"}),
-        ("piggyback", {"adapter", "depthwise", "head"}),
+        ("piggyback", {"adapter", "depthwise_transform", "head"}),
         ("depthwise_sharing", {"adapter", "pointwise", "norm", "head"}),
         ("classifier_only", {"head"}),
         ("classifier_and_norm", {"norm", "head"}),
@@ -230,7 +230,7 @@ def test_what_a_method_trains(backbone, method, trained):
     )
     roles = {p.split("/")[3] for p in view.trainable_paths}
     if backbone == "dense":
-        trained = trained - {"depthwise", "pointwise"}
+        trained = trained - {"depthwise_transform", "pointwise"}
     assert roles == trained
     kernels = [p for p in view.trainable_paths if "depthwise/kernel" in p]
     assert not kernels

@@ -57,8 +57,8 @@ def test_private_numbers_and_bytes(base, method):
     _, view = started(base, method)
     cost = domain_cost(view)
     numbers, bits, statistics = EXPECTED[method]
-    assert cost.numbers == numbers
-    assert cost.numbers_with_head == numbers + HEAD
+    assert cost.parameters == numbers
+    assert cost.parameters_with_head == numbers + HEAD
     assert cost.bits == (32 * numbers if bits is None else bits)
     assert cost.bytes == -(-cost.bits // 8)
     assert cost.bytes_with_head == -(-(cost.bits + 32 * HEAD) // 8)
@@ -66,7 +66,7 @@ def test_private_numbers_and_bytes(base, method):
     assert cost.stored_bytes == -(-(cost.bits + 32 * (HEAD + statistics)) // 8)
     # Everything that is trained is counted.
     trained = sum(int(np.prod(v.shape)) for v in view.trainable_variables)
-    assert trained == cost.numbers_with_head
+    assert trained == cost.parameters_with_head
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_factors_that_are_folded_away_are_not_stored(base):
 
 def test_the_base_stores_everything(base):
     cost = domain_cost(base["a"])
-    assert cost.numbers == DEPTHWISE + SHARED + OWN + NORM
+    assert cost.parameters == DEPTHWISE + SHARED + OWN + NORM
     assert cost.shared == 0
 
 

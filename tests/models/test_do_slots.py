@@ -20,7 +20,7 @@ from tiny import (
 import keras_mdl
 from keras_mdl.models import fold
 
-D_TRAIN = "conv1/depthwise/d_train"
+D_TRAIN = "conv1/depthwise_transform/d_train"
 
 
 @pytest.fixture
@@ -103,7 +103,8 @@ def tiny_features(model):
 
 def test_a_new_domain_is_of_the_kind_that_it_starts_from(model):
     wider = model.with_domain("c", classes=4, init_from="b")
-    assert wider.get_config()["depthwise"] == {
+    kinds = {name: spec.depthwise for name, spec in wider.slots.items()}
+    assert kinds == {
         "a": "plain",
         "b": "do",
         "c": "do",
@@ -131,8 +132,8 @@ def test_training_a_do_slot_moves_it_alone_factor_included(model, optimizer):
     fit(compiled(model["b"], OPTIMIZERS[optimizer]()))
     after = values(model)
     assert changed_owners(before, after) == {"domains/b"}
-    for part in ("kernel", "d_train"):
-        path = f"domains/b/conv1/depthwise/{part}"
+    for part in ("depthwise/kernel", "depthwise_transform/d_train"):
+        path = f"domains/b/conv1/{part}"
         assert not np.array_equal(before[path], after[path])
 
 

@@ -255,10 +255,17 @@ def test_collapsing_uses_the_mean_weights_of_the_images(gated):
     x = images(16)
     folded = gated.collapsed("b", x, max_variation=9)
     weights = gate_weights(gated, "b", x)["conv1"].mean(axis=0)
-    kernels = gated._mdl.slotted["conv1"].slot("b")["depthwise"].kernels
     expected = sum(
-        w * np.array(keras.ops.convert_to_numpy(k))
-        for w, k in zip(weights, kernels.values(), strict=True)
+        w * values(gated)[f"domains/{path}"]
+        for w, path in zip(
+            weights,
+            (
+                "b/conv1/depthwise_transform/source_a",
+                "b/conv1/depthwise/kernel",
+                "b/conv1/depthwise_transform/source_c",
+            ),
+            strict=True,
+        )
     )
     np.testing.assert_allclose(
         values(folded)["domains/b/conv1/depthwise/kernel"],
@@ -290,13 +297,18 @@ def test_statistics_are_those_of_the_mixed_kernels(gated):
     x = unlike_images()
     weights = gate_weights(gated, "b", x)
     for s in gate_statistics(gated, "b", x):
-        part = gated._mdl.slotted[s.layer].slot("b")["depthwise"]
+        parts = gated._mdl.slotted[s.layer].slot("b")
+        part = parts["depthwise_transform"]
         assert s.domains == ("a", "b", "c")
         w = weights[s.layer]
-        mixed = np.array(keras.ops.convert_to_numpy(part.mixed(w)))
+        mixed = np.array(
+            keras.ops.convert_to_numpy(
+                part(parts["depthwise"].kernel.value, keras.ops.array(w))
+            )
+        )
         away = mixed - mixed.mean(axis=0)
         expected = np.sqrt(
-            (away**2).sum(axis=(1, 2, 3)).mean()
+            (away**2).sum(axis=(1, 2, 3, 4)).mean()
             / (mixed.mean(axis=0) ** 2).sum()
         )
         np.testing.assert_allclose(s.variation, expected, rtol=1e-3)

@@ -214,8 +214,8 @@ def test_the_model_itself_is_not_compiled(model):
         ({"input_dtype": "int32"}, "'float32' or 'uint8'"),
         ({"dropout": 1.5}, "must be in"),
         ({"dropout": {"x": 0.5}}, "Known domains"),
-        ({"input_shape": (9, 8, 3), "size_multiple": 4}, "divisible by 4"),
-        ({"input_shape": (0, 8, 3), "size_multiple": 4}, "divisible by 4"),
+        ({"input_shape": (9, 8, 3)}, "divisible by 8"),
+        ({"input_shape": (0, 8, 3)}, "divisible by 8"),
     ],
 )
 def test_wrong_options_are_refused_with_a_reason(options, message):
@@ -236,14 +236,14 @@ def test_a_width_must_be_positive(width):
 
 
 def test_a_wrong_size_is_refused_when_called():
-    model = tiny_model(input_shape=(None, None, 3), size_multiple=4)
-    assert model["a"](images(1, size=12)).shape == (1, 3)
-    with pytest.raises(ValueError, match="divisible by 4"):
-        model["a"](images(1, size=10))
-    with pytest.raises(ValueError, match="divisible by 4"):
-        model.joint()({"a": images(1, size=10), "b": images(1)})
+    model = tiny_model(input_shape=(None, None, 3))
+    assert model["a"](images(1, size=16)).shape == (1, 3)
+    with pytest.raises(ValueError, match="divisible by 8"):
+        model["a"](images(1, size=12))
+    with pytest.raises(ValueError, match="divisible by 8"):
+        model.joint()({"a": images(1, size=12), "b": images(1)})
     with pytest.raises(ValueError, match=r"expected shape|incompatible"):
-        tiny_model()["a"](images(1, size=12))
+        tiny_model()["a"](images(1, size=16))
 
 
 # === Precision ===

@@ -4,7 +4,12 @@ import keras
 
 from keras_mdl.layers import DomainBatchNormalization, SharedConv2D
 from keras_mdl.layers.domain_norm import GAMMA_FLOOR
-from keras_mdl.models.resnet26 import build, halved_and_widened
+from keras_mdl.models.backbones.record import backbone
+from keras_mdl.models.backbones.resnet26 import (
+    SIZE_MULTIPLE,
+    build,
+    halved_and_widened,
+)
 
 
 def build_dense_resnet26(
@@ -32,7 +37,7 @@ def build_dense_resnet26(
 
     Returns:
         A `MultiDomainModel`. With no arguments it has 5,814,688 trainable
-        numbers without the head and 6,071,688 with it.
+        parameters without the head and 6,071,688 with it.
 
     Raises:
         ValueError: As `build_resnet26`.
@@ -53,16 +58,17 @@ def build_dense_resnet26(
     )
 
 
+@backbone(size_multiple=SIZE_MULTIPLE)
 @keras.saving.register_keras_serializable("keras_mdl")
-def dense_resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
+def dense_resnet26(x, scope, width=1.0, gamma_floor=GAMMA_FLOOR):
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
 
     def norm(x, name):
-        return slot(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
+        return scope(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
 
     def unit(x, name, n, strides=1):
         n = max(1, round(n * width))
-        x = slot(SharedConv2D, name, filters=n, strides=strides)(x)
+        x = scope(SharedConv2D, name, filters=n, strides=strides)(x)
         return norm(x, f"{name}_norm")
 
     def relu(x, name):

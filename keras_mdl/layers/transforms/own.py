@@ -3,11 +3,11 @@
 import keras
 from keras import ops
 
-from keras_mdl.layers.adapters.base import Adapter
+from keras_mdl.layers.transforms.base import KernelTransform
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class OwnKernel(Adapter):
+class OwnKernel(KernelTransform):
     """Leaves the shared kernel aside and convolves with the domain's own.
 
     ```
@@ -19,14 +19,16 @@ class OwnKernel(Adapter):
 
     Args:
         use_bias: Whether there is a bias.
-        *args, **kwargs: As `Adapter`.
+        **kwargs: As `KernelTransform`.
     """
 
-    def __init__(self, *args, use_bias=False, **kwargs):
-        super().__init__(*args, **kwargs)
+    kernels = ("shared", "grouped")
+
+    def __init__(self, use_bias=False, **kwargs):
+        super().__init__(**kwargs)
         self.use_bias = use_bias
 
-    def build(self, inputs_shape, kernel_shape):
+    def build(self, kernel_shape):
         self.kernel = self.add_weight(
             shape=tuple(kernel_shape),
             # Its values come from the shared kernel (`start_from`).
@@ -35,22 +37,23 @@ class OwnKernel(Adapter):
         )
         if self.use_bias:
             self.bias = self.add_weight(
-                shape=(self.filters,), initializer="zeros", name="bias"
+                shape=kernel_shape[-1:], initializer="zeros", name="bias"
             )
 
     def start_from(self, kernel, bias=None):
-        """Takes over the values of a kernel (and a bias)."""
         self.kernel.assign(ops.copy(kernel))
         if bias is not None:
             self.bias.assign(ops.copy(bias))
 
-    def call(self, inputs, kernel):
-        y = self.convolve(inputs, self.kernel)
-        return y + self.bias if self.use_bias else y
+    def call(self, kernel):
+        own = ops.convert_to_tensor(self.kernel)
+        return [own, ops.convert_to_tensor(self.bias)] if self.use_bias else own
 
-    def folded(self, kernel, dense):
-        bias = ops.convert_to_tensor(self.bias) if self.use_bias else None
-        return ops.convert_to_tensor(self.kernel), bias
+    def compute_output_shape(self, kernel_shape):
+        kernel_shape = tuple(kernel_shape)
+        return (
+            [kernel_shape, kernel_shape[-1:]] if self.use_bias else kernel_shape
+        )
 
     def get_config(self):
         return {**super().get_config(), "use_bias": self.use_bias}

@@ -3,12 +3,13 @@
 import keras
 from keras import ops
 
-from keras_mdl.layers.adapters.base import Adapter, released_rule
 from keras_mdl.layers.batch_norm import FusedBatchNormalization
+from keras_mdl.layers.padding import before
+from keras_mdl.layers.transforms.base import Branch, released_rule
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class ParallelAdapter(Adapter):
+class ParallelAdapter(Branch):
     """A 1x1 convolution beside the shared one.
 
     ```
@@ -27,7 +28,7 @@ class ParallelAdapter(Adapter):
     (`benchmarks/RESULTS.md`).
     """
 
-    def place(self, step, conv, x, source):
+    def place(self, step, conv, x, source, parts):
         return step(self, step(conv, x), source)
 
     def build(self, inputs_shape, source_shape):
@@ -38,27 +39,34 @@ class ParallelAdapter(Adapter):
         )
 
     def call(self, inputs, source):
-        s = self.strides
-        return inputs + ops.matmul(source[:, ::s, ::s], self.kernel)
+        # The pixel under the middle of the unit's kernel.
+        for axis, (k, s) in enumerate(
+            zip(self.kernel_size, self.strides, strict=True)
+        ):
+            n = source.shape[axis + 1]
+            first = (k - 1) // 2 - before(self.padding, axis, n, k, s)
+            index = [slice(None)] * 4
+            index[axis + 1] = slice(first, None, s)
+            source = source[tuple(index)]
+            index[axis + 1] = slice(inputs.shape[axis + 1])
+            source = source[tuple(index)]
+        return inputs + ops.matmul(source, self.kernel)
 
-    def compute_output_shape(self, inputs_shape, source_shape):
-        return inputs_shape
-
-    def folded(self, kernel, dense):
+    def fold(self, conv, dense=True):
         if not dense:
             raise ValueError(
                 "A parallel adapter beside a separable convolution cannot be "
                 "folded: the sum has no separable kernel"
             )
-        height, width = kernel.shape[:2]
-        centre = [(height // 2, height - height // 2 - 1)]
-        centre += [(width // 2, width - width // 2 - 1), (0, 0), (0, 0)]
+        height, width = conv.kernel.shape[:2]
+        centre = [((n - 1) // 2, n // 2) for n in (height, width)]
+        centre += [(0, 0), (0, 0)]
         own = ops.convert_to_tensor(self.kernel)[None, None]
-        return kernel + ops.pad(own, centre), None
+        return conv.kernel + ops.pad(own, centre), None
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class SerialAdapter(Adapter):
+class SerialAdapter(Branch):
     """A normalised 1x1 convolution behind the shared one, around a shortcut.
 
     ```
@@ -77,14 +85,17 @@ class SerialAdapter(Adapter):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.norm = FusedBatchNormalization(
-            momentum=0.9, epsilon=1e-5, name="norm", dtype=self.dtype_policy
+            momentum=0.9,
+            epsilon=1e-5,
+            name=f"{self.name}_norm",
+            dtype=self.dtype_policy,
         )
 
-    def place(self, step, conv, x, source):
+    def place(self, step, conv, x, source, parts):
         return step(self, step(conv, x))
 
-    def build(self, input_shape):
-        self.norm.build(input_shape)
+    def build(self, inputs_shape):
+        self.norm.build(inputs_shape)
         self.kernel = self.add_weight(
             shape=(self.filters, self.filters),
             initializer=released_rule(self.filters),
@@ -95,12 +106,15 @@ class SerialAdapter(Adapter):
         z = self.norm(inputs, training=training)
         return inputs + ops.matmul(z, self.kernel)
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def folded(self, kernel, dense):
+    def fold(self, conv, dense=True):
         norm = self.norm
         scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
-        mix = ops.eye(self.filters) + scale[:, None] * self.kernel
-        bias = ops.matmul(norm.beta - scale * norm.moving_mean, self.kernel)
-        return ops.matmul(kernel, mix), bias
+        mix = (
+            ops.eye(self.filters, dtype=scale.dtype)
+            + scale[:, None] * self.kernel
+        )
+        offset = norm.beta - scale * norm.moving_mean
+        if conv.use_bias:
+            # The convolution goes on adding its bias once; A sees it too.
+            offset = offset + scale * conv.bias
+        return ops.matmul(conv.kernel, mix), ops.matmul(offset, self.kernel)

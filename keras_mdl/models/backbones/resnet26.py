@@ -7,6 +7,7 @@ from keras_mdl.layers import (
     SharedPointwiseDepthwiseConv,
 )
 from keras_mdl.layers.domain_norm import GAMMA_FLOOR
+from keras_mdl.models.backbones.record import backbone
 from keras_mdl.models.multi_domain import MultiDomainModel
 
 SIZE_MULTIPLE = 8  # three halvings
@@ -49,7 +50,7 @@ def build_resnet26(
 
     Returns:
         A `MultiDomainModel`. With no arguments it has 3,169,667 trainable
-        numbers; 2,656,667 without the head; each further domain adds 338,139
+        parameters; 2,656,667 without the head; each further domain adds 338,139
         and its head.
 
     Raises:
@@ -82,11 +83,11 @@ def build_resnet26(
     )
 
 
-def build(backbone, domains, width, gamma_floor, **options):
+def build(function, domains, width, gamma_floor, **options):
     """The `MultiDomainModel` of a ResNet-26 backbone, named after it.
 
     Args:
-        backbone: A function of `(x, slot, width, gamma_floor)`.
+        function: A function of `(x, scope, width, gamma_floor)`.
         domains, width, gamma_floor: As `build_resnet26`.
         **options: As `MultiDomainModel`.
 
@@ -95,29 +96,33 @@ def build(backbone, domains, width, gamma_floor, **options):
     """
     if not width > 0:
         raise ValueError(f"`width` must be positive. Received: width={width}")
-    config = {"width": width}
-    # A domain's file fits equal configurations, and those of older files do
-    # not name the floor.
-    if gamma_floor != GAMMA_FLOOR:
-        config["gamma_floor"] = gamma_floor
     return MultiDomainModel(
         {"imagenet12": 1000} if domains is None else domains,
-        backbone,
-        config,
-        size_multiple=SIZE_MULTIPLE,
-        **{"name": backbone.__name__, **options},
+        function,
+        {"width": width, "gamma_floor": gamma_floor},
+        **{"name": function.__name__, **options},
     )
 
 
+# The paper draws the three regions of its gates without saying where they
+# end; these are the macro blocks, the stem among the early.
+@backbone(
+    size_multiple=SIZE_MULTIPLE,
+    regions={
+        "early": ["stem", "stage1_*"],
+        "middle": ["stage2_*"],
+        "late": ["stage3_*"],
+    },
+)
 @keras.saving.register_keras_serializable("keras_mdl")
-def resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
+def resnet26(x, scope, width=1.0, gamma_floor=GAMMA_FLOOR):
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
 
     def channels(n):
         return max(1, round(n * width))
 
     def conv(x, name, n, strides=1, pointwise="shared"):
-        return slot(
+        return scope(
             SharedPointwiseDepthwiseConv,
             name,
             filters=n,
@@ -126,7 +131,7 @@ def resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
         )(x)
 
     def norm(x, name):
-        return slot(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
+        return scope(DomainBatchNormalization, name, gamma_floor=gamma_floor)(x)
 
     def relu(x, name):
         return keras.layers.ReLU(name=name)(x)
@@ -155,18 +160,11 @@ def resnet26(x, slot, width=1.0, gamma_floor=GAMMA_FLOOR):
     return relu(norm(x, "end_norm"), "end_relu")
 
 
-# Where gates are put (`with_gate`). The paper draws its three regions without
-# saying where they end; these are the macro blocks, the stem among the early.
-resnet26.regions = {
-    "early": ["stem", "stage1_*"],
-    "middle": ["stage2_*"],
-    "late": ["stage3_*"],
-}
-
-
 def halved_and_widened(x, channels, name):
     """The shortcut without parameters: average pool, zeros as new channels."""
-    x = keras.layers.AveragePooling2D(2, name=f"{name}_pool")(x)
+    x = keras.layers.AveragePooling2D(
+        2, data_format="channels_last", name=f"{name}_pool"
+    )(x)
     extra = channels - x.shape[-1]
     return _ZeroChannels(extra, name=f"{name}_zeros")(x) if extra else x
 

@@ -3,13 +3,13 @@
 import keras
 from keras import ops
 
-from keras_mdl.layers.adapters.base import Adapter
+from keras_mdl.layers.transforms.base import KernelTransform
 
 FORMS = ("linear", "diagonal", "low_rank")
 
 
 @keras.saving.register_keras_serializable("keras_mdl")
-class DANController(Adapter):
+class DANController(KernelTransform):
     """Uses linear combinations of a frozen layer's filters, and a bias.
 
     With the shared kernel as `F`, one row per filter:
@@ -26,15 +26,17 @@ class DANController(Adapter):
     Args:
         form: `"linear"`, `"diagonal"` or `"low_rank"`.
         rank_ratio: For `"low_rank"`, in (0, 1].
-        *args, **kwargs: As `Adapter`.
+        **kwargs: As `KernelTransform`.
 
     Reference: Rosenfeld and Tsotsos, "Incremental learning through deep
     adaptation" (DAN), arXiv 1705.04228, and the released notebook. Their
     switch between base and adapted filters is here the choice of the domain.
     """
 
-    def __init__(self, *args, form="linear", rank_ratio=0.25, **kwargs):
-        super().__init__(*args, **kwargs)
+    kernels = ("shared",)
+
+    def __init__(self, form="linear", rank_ratio=0.25, **kwargs):
+        super().__init__(**kwargs)
         if form not in FORMS:
             raise ValueError(
                 f"`form` must be one of {FORMS}. Received: form={form!r}"
@@ -47,8 +49,8 @@ class DANController(Adapter):
         self.form = form
         self.rank_ratio = rank_ratio
 
-    def build(self, inputs_shape, kernel_shape):
-        n = self.filters
+    def build(self, kernel_shape):
+        n = kernel_shape[-1]
         rank = max(1, round(self.rank_ratio * n))
         if self.form == "linear":
             self.controller = self._add("controller", (n, n), _near_identity)
@@ -63,20 +65,18 @@ class DANController(Adapter):
     def _add(self, name, shape, initializer):
         return self.add_weight(shape=shape, initializer=initializer, name=name)
 
-    def controlled(self, kernel):
-        """`W F`, in the layout of `kernel`: `(k, k, inputs, filters)`."""
+    def call(self, kernel):
         if self.form == "diagonal":
-            return kernel * self.controller
-        if self.form == "linear":
-            return ops.matmul(kernel, ops.transpose(self.controller))
-        thin = ops.matmul(kernel, ops.transpose(self.right))
-        return ops.matmul(thin, ops.transpose(self.left))
+            kernel = kernel * ops.convert_to_tensor(self.controller)
+        elif self.form == "linear":
+            kernel = ops.matmul(kernel, ops.transpose(self.controller))
+        else:
+            thin = ops.matmul(kernel, ops.transpose(self.right))
+            kernel = ops.matmul(thin, ops.transpose(self.left))
+        return [kernel, ops.convert_to_tensor(self.bias)]
 
-    def call(self, inputs, kernel):
-        return self.convolve(inputs, self.controlled(kernel)) + self.bias
-
-    def folded(self, kernel, dense):
-        return self.controlled(kernel), ops.convert_to_tensor(self.bias)
+    def compute_output_shape(self, kernel_shape):
+        return [tuple(kernel_shape), tuple(kernel_shape[-1:])]
 
     def get_config(self):
         return {

@@ -1,0 +1,1 @@
+"""Backbones: the networks that domains share, a function and a record each."""

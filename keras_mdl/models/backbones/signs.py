@@ -1,0 +1,70 @@
+"""Signs of BatchNorm factors behind shared kernels, and channels that are dead.
+
+Folding a factor `gamma > 0` into an int8 kernel changes a channel's scale and
+no byte of it. A negative one would turn the bytes around, for one domain.
+"""
+
+import keras
+import numpy as np
+
+from keras_mdl.layers.slotted_convolution import SlottedConvolution
+
+# What the channels of a kernel that training has given up look like.
+_DEAD = 1e-6
+
+
+def make_gamma_positive(model, convolution, norm):
+    """Turns the sign of channels whose BatchNorm factor is negative. Exact.
+
+    For such a channel kernel row, bias, running mean and gamma change their
+    signs together, in place:
+
+    ```
+    gamma (W x - mean) = (-gamma) ((-W) x - (-mean))
+    ```
+
+    Signs take no part in rounding: the outputs are equal to the last bit, in
+    inference and training.
+
+    Args:
+        model: A `MultiDomainModel` with one domain.
+        convolution: Name of the shared convolution.
+        norm: Name of the only layer that uses its output.
+
+    Returns:
+        The number of channels turned.
+    """
+    (domain,) = model.domains
+    parts = model._mdl.slotted[convolution].parts(domain)
+    conv = parts[model._mdl.slotted[convolution].last_role]
+    batch_norm = model._mdl.slotted[norm].parts(domain)["norm"]
+    gamma = keras.ops.convert_to_numpy(batch_norm.gamma)
+    signs = np.where(gamma < 0, -1, 1).astype(gamma.dtype)
+    if (signs < 0).any():
+        turned = [conv.kernel, batch_norm.gamma, batch_norm.moving_mean]
+        turned += [conv.bias] if conv.use_bias else []
+        for variable in turned:
+            value = keras.ops.convert_to_numpy(variable)
+            variable.assign(value * signs.astype(value.dtype))
+    return int((signs < 0).sum())
+
+
+def dead_channels(model):
+    """A line about each shared convolution with channels that do nothing.
+
+    An int8 kernel has one scale for each channel. Where all weights of one
+    are next to nothing (below 1e-6), the scale is too, and a domain whose
+    norm divides by it may round its bytes differently.
+    """
+    lines = []
+    for name, layer in model._mdl.slotted.items():
+        if isinstance(layer, SlottedConvolution) and layer.has_trunk_kernel:
+            conv = layer.parts(layer.domains[0])[layer.last_role]
+            kernel = keras.ops.convert_to_numpy(conv.kernel)
+            dead = np.abs(kernel).max(axis=(0, 1, 2)) < _DEAD
+            if dead.any():
+                lines.append(
+                    f"{name}: {int(dead.sum())} of {len(dead)} channels are "
+                    "dead (kernel below 1e-6)"
+                )
+    return lines
