@@ -9,6 +9,7 @@ from keras_mdl import (
     MultiDomainModel,
     SharedPointwiseDepthwiseConv,
 )
+from keras_mdl.layers import DomainDepthwiseConv2D, SharedConv2D
 from keras_mdl.models import backbone
 from keras_mdl.training import CoupledSGD
 
@@ -42,6 +43,44 @@ def tiny(x, scope, channels=4):
         strides=2,
         pointwise="domain",
     )(x)
+    x = scope(DomainBatchNormalization, "norm2")(x)
+    return keras.layers.ReLU(name="relu2")(x)
+
+
+@keras.saving.register_keras_serializable("keras_mdl_tests")
+def inverted_residuals(x, scope, blocks=((4, 1), (6, 2), (6, 1)), expansion=2):
+    """In the style of MobileNetV2: norm and ReLU6 between the two halves."""
+
+    def mix(x, name, filters):
+        x = scope(SharedConv2D, name, filters=filters, kernel_size=1)(x)
+        return scope(DomainBatchNormalization, f"{name}_norm")(x)
+
+    def relu6(x, name):
+        return keras.layers.ReLU(6.0, name=name)(x)
+
+    x = mix(x, "stem", 4)
+    for index, (filters, strides) in enumerate(blocks):
+        name = f"block{index}"
+        y = mix(x, f"{name}_expand", expansion * x.shape[-1])
+        y = relu6(y, f"{name}_expand_relu")
+        spatial = {"kernel_size": 3, "strides": strides, "padding": "same"}
+        y = scope(DomainDepthwiseConv2D, f"{name}_spatial", **spatial)(y)
+        y = scope(DomainBatchNormalization, f"{name}_spatial_norm")(y)
+        y = relu6(y, f"{name}_spatial_relu")
+        y = mix(y, f"{name}_project", filters)
+        if strides == 1 and filters == x.shape[-1]:
+            y = keras.layers.Add(name=f"{name}_add")([x, y])
+        x = y
+    return x
+
+
+@keras.saving.register_keras_serializable("keras_mdl_tests")
+def tiny_dense(x, scope, channels=4):
+    """Two dense convolutions."""
+    x = scope(SharedConv2D, "conv1", filters=channels)(x)
+    x = scope(DomainBatchNormalization, "norm1")(x)
+    x = keras.layers.ReLU(name="relu1")(x)
+    x = scope(SharedConv2D, "conv2", filters=2 * channels, strides=2)(x)
     x = scope(DomainBatchNormalization, "norm2")(x)
     return keras.layers.ReLU(name="relu2")(x)
 

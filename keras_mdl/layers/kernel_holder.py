@@ -34,9 +34,11 @@ class KernelHolder:
         y = self.convolution_op(
             inputs, self.kernel if kernel is None else kernel
         )
+        first = self.data_format == "channels_first"
         for b in (self.bias if self.use_bias else None, bias):
             if b is not None:
-                y = y + ops.cast(b, y.dtype)
+                b = ops.cast(b, y.dtype)
+                y = y + (b[:, None, None] if first else b)
         return y if self.activation is None else self.activation(y)
 
     def convolution_op(self, inputs, kernel):

@@ -4,7 +4,7 @@ import keras
 
 from keras_mdl.domains import require_domain
 from keras_mdl.layers.padding import pair, standardized
-from keras_mdl.layers.slotted import SlottedLayer
+from keras_mdl.layers.slotted import SlottedLayer, unique_names
 from keras_mdl.layers.transforms import TRANSFORMS, Branch, as_kinds
 
 # Role of a kernel: role of what a domain does to it.
@@ -67,7 +67,7 @@ class SlottedConvolution(SlottedLayer):
             d: as_kinds(t) for d, t in (transforms or {}).items()
         }
         for domain in self.transforms:
-            require_domain(domain, domains)
+            require_domain(domain, unique_names(domains))
         super().__init__(domains, **kwargs)
 
     @property

@@ -12,13 +12,12 @@ from tiny import (
     predict,
     randomize,
     tiny,
+    tiny_dense,
     tiny_model,
     values,
 )
 
 import keras_mdl
-from keras_mdl import DomainBatchNormalization
-from keras_mdl.layers import SharedConv2D
 from keras_mdl.layers.transforms import ADAPTERS
 from keras_mdl.layers.transforms.masked import START, hard_mask
 from keras_mdl.models import build_dense_resnet26
@@ -26,16 +25,6 @@ from keras_mdl.training import METHODS
 
 CLOSE = {"rtol": 2e-4, "atol": 2e-4}
 KINDS = list(ADAPTERS)
-
-
-@keras.saving.register_keras_serializable("keras_mdl_tests")
-def tiny_dense(x, slot, channels=4):
-    x = slot(SharedConv2D, "conv1", filters=channels)(x)
-    x = slot(DomainBatchNormalization, "norm1")(x)
-    x = keras.layers.ReLU(name="relu1")(x)
-    x = slot(SharedConv2D, "conv2", filters=2 * channels, strides=2)(x)
-    x = slot(DomainBatchNormalization, "norm2")(x)
-    return keras.layers.ReLU(name="relu2")(x)
 
 
 BACKBONES = {"separable": tiny, "dense": tiny_dense}
