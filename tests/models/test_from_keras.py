@@ -1,0 +1,418 @@
+"""Networks of others as trunks: same outputs, a table of roles, every verb."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from tiny import (
+    OPTIMIZERS,
+    changed_owners,
+    compiled,
+    fit,
+    values,
+)
+
+import keras_mdl
+from keras_mdl.models import from_keras
+
+layers = keras.layers
+SIZE = 8
+
+
+def pixels(n=3, size=SIZE, seed=0):
+    values = np.random.default_rng(seed).uniform(0, 255, (n, size, size, 3))
+    return values.astype("float32")
+
+
+def drawn(network, seed=0):
+    """The network with weights and statistics that show every mistake."""
+    rng = np.random.default_rng(seed)
+    for v in network.weights:
+        shape = tuple(v.shape)
+        if "gamma" in v.name:
+            value = rng.uniform(-0.5, 1.5, shape)  # negative ones too
+        elif "variance" in v.name:
+            value = rng.uniform(0.5, 1.5, shape)
+        elif v.name == "count":
+            continue
+        else:
+            depthwise = len(shape) == 4 and shape[-1] == 1
+            fan = np.prod(shape[: 2 if depthwise else -1])
+            scale = (2 / fan) ** 0.5 if len(shape) > 1 else 0.1
+            value = rng.normal(0, scale, shape)
+        v.assign(value)
+    return network
+
+
+def assert_same(model, network, scaled, size=SIZE):
+    """The first domain's softmax is the network's output."""
+    x = pixels(size=size)
+    expected = keras.ops.convert_to_numpy(network(scaled(x), training=False))
+    (domain, *_) = model.domains
+    logits = model[domain](x, training=False)
+    found = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
+    assert np.ptp(expected, axis=0).max() > 1e-4  # images differ
+
+
+def everything():
+    """What users' networks are made of, in one small network."""
+    inner_in = keras.Input((None, None, 6))
+    inner = layers.Conv2D(6, 3, padding="same", name="inner_conv")(inner_in)
+    inner = layers.LayerNormalization(name="inner_norm")(inner)
+    nested = keras.Model(inner_in, layers.Add()([inner, inner_in]), name="nest")
+    twice = layers.Conv2D(6, 1, use_bias=False, name="twice")
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / 255)(x)
+    x = layers.Conv2D(6, 3, padding="same", activation="relu", name="stem")(x)
+    x = layers.SeparableConv2D(6, (3, 5), padding="same", name="split")(x)
+    x = layers.BatchNormalization(name="split_bn")(x)
+    x = nested(nested(x))
+    x = twice(keras.ops.relu(twice(x)) * 0.5)
+    x = layers.BatchNormalization(name="twice_bn")(x)
+    y = layers.Conv2D(6, 3, padding="same", groups=2, name="grouped")(x)
+    z = layers.Conv2D(12, 3, padding="same", groups=6, name="as_depthwise")(x)
+    s = layers.GlobalAveragePooling2D(keepdims=True)(y)
+    s = layers.Conv2D(3, 1, activation="relu", name="squeeze")(s)
+    s = layers.Dense(6, activation="sigmoid", name="excite")(s)
+    x = layers.Concatenate()([y * s, z])
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    x = layers.DepthwiseConv2D(3, 2, name="down", use_bias=False)(x)
+    x = layers.BatchNormalization(scale=False, name="down_bn")(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.25)(x)
+    return keras.Model(inputs, layers.Dense(4, "softmax", name="logits")(x))
+
+
+@pytest.fixture(scope="module")
+def network():
+    return drawn(everything())
+
+
+@pytest.fixture(scope="module")
+def model(network):
+    domain = keras_mdl.Domain("a", ["w", "x", "y", "z"])
+    # A second domain that the helpers of the tests have labels for.
+    return from_keras(network, domain, verbose=0).with_domain("b", 2)
+
+
+# === The first domain is the network ===
+
+
+def test_the_first_domain_gives_the_networks_outputs(network, model):
+    assert_same(model, network, lambda x: x)
+    assert model.slots["a"].dropout == 0.25
+
+
+def test_the_table_says_what_becomes_of_each_layer(network, capsys):
+    from_keras(network, "a")
+    text = capsys.readouterr().out
+    roles = dict(line.split()[::2][:2] for line in text.splitlines()[2:25])
+    assert roles == {
+        "stem": "shared",
+        "split": "split",
+        "split_bn": "private",
+        "nest_inner_conv": "shared",
+        "nest_inner_norm": "private",
+        "twice": "shared",
+        "twice_bn": "private",
+        "grouped": "shared",
+        "as_depthwise": "private",
+        "squeeze": "shared",
+        "excite": "shared",
+        "down": "private",
+        "down_bn": "private",
+        "logits": "head",
+        **{k: v for k, v in roles.items() if k.isdigit()},
+    }
+    assert "factors were below zero" in text
+
+
+def test_counts_are_exact(network, model):
+    rows = {r.owner: r for r in model.summary_by_domain().rows}
+    trainable = sum(int(np.prod(v.shape)) for v in network.trainable_weights)
+    assert rows["trunk"].parameters + rows["a"].parameters == trainable
+    per_position = (
+        27 * 6 + 15 * 6 + 6 * 6 + 2 * 54 * 6 + 2 * 36 + 9 * 3 * 6 + 9 * 12
+    )
+    rest = 16 * 9 * 18 + 6 * 3 + 3 * 6 + 18 * 4
+    assert rows["a"].macs == 64 * per_position + rest
+
+
+def test_a_negative_factor_changes_its_sign_without_a_trace(network, model):
+    found = values(model)
+    pairs = {"split_bn": "split_pointwise"}
+    for norm, conv in pairs.items():
+        source = network.get_layer(norm)
+        gamma = keras.ops.convert_to_numpy(source.gamma)
+        ours = found[f"domains/a/{norm}/norm/gamma"]
+        assert (gamma < 0).any()
+        np.testing.assert_array_equal(ours, np.abs(gamma))
+        kernel = found[f"trunk/{conv}/conv/kernel"]
+        original = keras.ops.convert_to_numpy(
+            network.get_layer("split").pointwise_kernel
+        )
+        np.testing.assert_array_equal(kernel, original * np.sign(gamma))
+    # Used twice: what is behind it in one place is not so in the other.
+    np.testing.assert_array_equal(
+        found["domains/a/twice_bn/norm/gamma"],
+        keras.ops.convert_to_numpy(network.get_layer("twice_bn").gamma),
+    )
+
+
+def test_an_exact_turn_is_exact_to_the_last_bit():
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(5, 1, name="conv")(x)
+    x = layers.BatchNormalization(name="bn")(x)
+    features = keras.Model(inputs, layers.ReLU()(x))
+    drawn(features)
+    domain = keras_mdl.Domain("a", 2)
+    model = from_keras(features, domain, scaling="0..255", verbose=0)
+    view, own = model["a"], model.variables_by_path()
+    ours = keras.Model(view.input, view.endpoints["bn"])
+    theirs = keras.Model(features.input, features.get_layer("bn").output)
+
+    def output(network, training):
+        with view.flags():
+            y = network(pixels(), training=training)
+        return keras.ops.convert_to_numpy(y)
+
+    np.testing.assert_array_equal(output(ours, False), output(theirs, False))
+    # In training, against the same network with the signs turned back.
+    statistics = [v for p, v in own.items() if "moving_" in p]
+    before = [keras.ops.convert_to_numpy(v) for v in statistics]
+    turned = output(ours, True)
+    for v, value in zip(statistics, before, strict=True):
+        v.assign(value)
+    sign = keras.ops.sign(features.get_layer("bn").gamma)
+    for path in (
+        "trunk/conv/conv/kernel",
+        "trunk/conv/conv/bias",
+        "domains/a/bn/norm/gamma",
+        "domains/a/bn/norm/moving_mean",
+    ):
+        own[path].assign(own[path] * sign)
+    np.testing.assert_array_equal(turned, output(ours, True))
+
+
+# === Every verb ===
+
+
+def test_training_a_domain_leaves_the_others_bit_identical(model):
+    before = values(model)
+    fit(compiled(model["b"], OPTIMIZERS["adamw"]()))
+    assert changed_owners(before, values(model)) == {"domains/b"}
+
+
+def test_domains_come_and_go(model):
+    before = model.fingerprint()
+    wider = model.with_domain("c", 4)
+    assert {k: wider.fingerprint()[k] for k in before} == before
+    assert wider.without_domain("c").fingerprint() == before
+
+
+def test_files_need_nothing_of_the_networks_code(model, tmp_path):
+    path = tmp_path / "m.keras"
+    model.save(path)
+    code = (
+        "import sys, keras_mdl, json\n"
+        "m = keras_mdl.load_model(sys.argv[1])\n"
+        "print(json.dumps(m.fingerprint()))"
+    )
+    root = os.path.dirname(os.path.dirname(keras_mdl.__file__))
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        env={**os.environ, "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    line = done.stdout.strip().splitlines()[-1]
+    assert json.loads(line) == model.fingerprint()
+    model.save_domain("b", tmp_path / "b.safetensors")
+    narrower = model.without_domain("b")
+    back = narrower.load_domain(tmp_path / "b.safetensors")
+    assert back.fingerprint() == model.fingerprint()
+
+
+# === Keras' own networks ===
+
+
+@pytest.mark.parametrize(
+    ("build", "scaling", "scaled", "size"),
+    [
+        (
+            lambda: keras.applications.MobileNetV2(
+                (32, 32, 3), alpha=0.35, weights=None, classes=3
+            ),
+            "-1..1",
+            lambda x: x / np.float32(127.5) - 1,
+            32,
+        ),
+        (
+            lambda: keras.applications.MobileNetV3Small(
+                (32, 32, 3), minimalistic=True, weights=None, classes=3
+            ),
+            None,
+            lambda x: x,
+            32,
+        ),
+    ],
+    ids=["mobilenet_v2", "mobilenet_v3_minimalistic"],
+)
+def test_networks_of_keras_applications(build, scaling, scaled, size):
+    network = drawn(build())
+    model = from_keras(network, "a", scaling=scaling, verbose=0)
+    assert_same(model, network, scaled, size)
+    kernels = [p for p in model.variables_by_path("a") if "depthwise/" in p]
+    assert len(kernels) == sum(
+        isinstance(x, layers.DepthwiseConv2D) for x in network.layers
+    )
+
+
+# === What the network expects of its pixels ===
+
+
+def small(*more):
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    for layer in (layers.Conv2D(4, 3, name="conv"), *more):
+        x = layer(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(3, "softmax", name="logits")(x))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "scaled"),
+    [
+        ("0..255", lambda x: x),
+        ("0..1", lambda x: x / 255),
+        ("-1..1", lambda x: x / 127.5 - 1),
+        (((0.1, 0.2, 0.3), 0.5), lambda x: (x / 255 - [0.1, 0.2, 0.3]) / 0.5),
+        ("caffe", lambda x: x[..., ::-1] - [103.939, 116.779, 123.68]),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_pixels_are_scaled_as_the_network_expects(scaling, scaled, dtype):
+    network = drawn(small())
+    model = from_keras(
+        network, "a", scaling=scaling, input_dtype=dtype, verbose=0
+    )
+    x = np.floor(pixels())
+    expected = network(scaled(x).astype("float32"), training=False)
+    logits = model["a"](x.astype(dtype), training=False)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(keras.ops.softmax(logits)),
+        keras.ops.convert_to_numpy(expected),
+        rtol=1e-4,
+        atol=1e-5,
+    )
+
+
+def test_adapted_statistics_become_constants(tmp_path):
+    normalize = layers.Normalization()
+    normalize.adapt(pixels(8))
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.GlobalAveragePooling2D()(
+        layers.Conv2D(4, 3, name="conv")(normalize(x))
+    )
+    network = keras.Model(inputs, layers.Dense(3, "softmax")(x))
+    model = from_keras(network, "a", verbose=0)
+    wider = model.with_domain("b", 2)
+    for m in (model, wider):
+        assert_same(m, network, lambda x: x)
+
+
+# === Roles that the caller gives ===
+
+
+def test_roles_can_be_given_by_pattern():
+    network = small(layers.PReLU(shared_axes=[1, 2], name="act"))
+    with pytest.raises(ValueError, match="'act'.*PReLU.*roles="):
+        from_keras(network, "a", scaling="0..1")
+    for role in ("shared", "private"):
+        model = from_keras(
+            network,
+            "a",
+            scaling="0..1",
+            roles={"ac*": role, "conv": "private"},
+            verbose=0,
+        )
+        assert_same(model, network, lambda x: x / 255)
+        owner = "trunk" if role == "shared" else "domains/a"
+        assert f"{owner}/act/layer/alpha" in model.variables_by_path()
+        assert "domains/a/conv/conv/kernel" in model.variables_by_path()
+
+
+def lambda_network():
+    return small(layers.Lambda(lambda x: x, name="magic"))
+
+
+def two_inputs():
+    a, b = keras.Input((SIZE, SIZE, 3)), keras.Input((SIZE, SIZE, 3))
+    return keras.Model([a, b], layers.Add()([a, b]))
+
+
+def channels_first():
+    inputs = keras.Input((3, SIZE, SIZE))
+    x = layers.ZeroPadding2D(data_format="channels_first")(inputs)
+    return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+
+
+def sigmoid_head():
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.GlobalAveragePooling2D()(inputs)
+    return keras.Model(inputs, layers.Dense(3, "sigmoid", name="last")(x))
+
+
+@pytest.mark.parametrize(
+    ("build", "options", "message"),
+    [
+        (lambda_network, {}, "'magic' is a Lambda"),
+        (two_inputs, {}, "one input and one output"),
+        (channels_first, {}, "channels_first"),
+        (sigmoid_head, {}, "'last', is followed by sigmoid"),
+        (small, {"scaling": None}, "'-1..1'"),
+        (small, {"scaling": "tf"}, "Known scalings"),
+        (small, {"roles": {"cnv": "shared"}}, "No layer.*'cnv'"),
+        (small, {"roles": {"conv": "mine"}}, "'shared' or 'private'"),
+        (small, {"domain": keras_mdl.Domain("a", 7)}, "3 classes.*has 7"),
+        (lambda: keras.Sequential(), {}, "functional"),
+    ],
+    ids=[
+        "lambda",
+        "two_inputs",
+        "channels_first",
+        "sigmoid",
+        "unread",
+        "scaling",
+        "pattern",
+        "role",
+        "classes",
+        "unbuilt",
+    ],
+)
+def test_what_cannot_be_taken_over_is_refused(build, options, message):
+    options = {"domain": "a", "scaling": "0..1", "verbose": 0, **options}
+    with pytest.raises(ValueError, match=message):
+        from_keras(build(), **options)
+
+
+def test_a_network_without_a_head_gets_one():
+    x = inputs = keras.Input((SIZE, SIZE, 3))
+    x = layers.Conv2D(4, 3, name="conv")(x)
+    network = keras.Model(inputs, x)
+    with pytest.raises(ValueError, match="no classifier at its end"):
+        from_keras(network, "a", scaling="0..1")
+    model = from_keras(
+        network, keras_mdl.Domain("a", 2), scaling="0..1", verbose=0
+    )
+    assert model["a"].output_shape == (None, 2)
+    np.testing.assert_array_equal(
+        values(model)["trunk/conv/conv/kernel"],
+        keras.ops.convert_to_numpy(network.get_layer("conv").kernel),
+    )
