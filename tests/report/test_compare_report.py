@@ -232,11 +232,12 @@ CROWD = [
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_picture_names_every_method_legibly(theme):
     figure = accuracy_against_bytes(CROWD, theme)
-    names, _, inside = boxes(figure)
-    assert len(names) == len(CROWD)
+    names, points, inside = boxes(figure)
+    assert len(names) == len(points) == len(CROWD)
     for i, a in enumerate(names):
         assert inside.x0 <= a.x0
         assert a.x1 <= inside.x1 + 2
+        assert not any(a.contains(x, y) for x, y in points)
         for b in names[:i]:
             assert not (
                 min(a.x1, b.x1) - max(a.x0, b.x0) > 2

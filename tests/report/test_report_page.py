@@ -10,7 +10,8 @@ import pytest
 from keras_mdl.report import write_report
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.report.page import headline, render_report
-from keras_mdl.report.text import format_table, summary_text
+from keras_mdl.report.text import summary_text
+from keras_mdl.tables import format_table
 
 METHODS = {"classifier_only": 0.4, "pointwise_sharing": 0.7, "individual": 0.8}
 
@@ -39,7 +40,7 @@ def _parameters(owner, count):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def contents():
     further = ["one", "two"]
     metrics = [_row("trained", "ground", "base", "validation", 0.9)]
@@ -97,7 +98,7 @@ def contents():
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(contents):
     return render_report(contents)
 
@@ -210,6 +211,7 @@ def test_format_table():
 
 def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
     told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates folded"
+    page = " ".join(page.split())
     assert told in page
     assert "vary by 4.0 % of their size" in page
     assert "layer0: one 0.25, two 0.75." in page
