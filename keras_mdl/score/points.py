@@ -157,7 +157,7 @@ def decathlon_score(accuracies: Mapping, partial: bool = False) -> Score:
     2500.0
     """
     # What the numbers are comes first: in percent, none is missing.
-    accuracies = by_key(_checked(accuracies, "An accuracy"))
+    accuracies = by_key(_checked(accuracies, "An accuracy").items())
     missing = missing_domains(accuracies)
     if missing and not partial:
         raise ValueError(

@@ -18,7 +18,7 @@ challenge's annotation files; the same in the submission scripts of Rebuffi
 et al. (CVPR 2018).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import MappingProxyType
 
 from keras_mdl.domains import require_domain
@@ -79,23 +79,23 @@ def recognised(names: Iterable[str]) -> list[str]:
     return [n for n in names if n.lower() in _KNOWN]
 
 
-def by_key(values: Mapping) -> dict:
-    """The same mapping with challenge keys, in the challenge's order.
+def by_key(pairs: Iterable[tuple]) -> dict:
+    """`(name, value)` as a dict by challenge key, in the challenge's order.
 
     Raises:
-        ValueError: For an unknown domain, or one that is there twice under
-            two names.
+        ValueError: For an unknown domain, or one that is there twice, be it
+            under two names.
     """
     found = {}
-    for name, value in dict(values).items():
+    for name, value in pairs:
         key = key_of(name)
         if key in found:
             raise ValueError(
                 f"Domain {key!r} must be given once. Received: "
-                f"{[n for n in values if key_of(n) == key]}"
+                f"[{found[key][0]!r}, {name!r}]"
             )
-        found[key] = value
-    return {key: found[key] for key in KEYS if key in found}
+        found[key] = name, value
+    return {key: found[key][1] for key in KEYS if key in found}
 
 
 def missing_domains(found: Iterable[str]) -> list[str]:

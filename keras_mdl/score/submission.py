@@ -41,8 +41,8 @@ def build_results(
     Raises:
         ValueError: For a domain, image or class that is missing or unknown.
     """
-    predictions = by_key(predictions)
-    annotations = _by_domain(annotations)
+    predictions = by_key(predictions.items())
+    annotations = by_key((n.key, n) for n in annotations)
     if predictions.keys() != annotations.keys():
         raise ValueError(
             "Predictions and annotations must be of the same domains. "
@@ -87,7 +87,7 @@ def check_results(
         ValueError: For a missing domain, for images that are missing,
             unknown or there twice, and for categories of another domain.
     """
-    annotations = _by_domain(annotations)
+    annotations = by_key((n.key, n) for n in annotations)
     missing = missing_domains(annotations)
     if missing and not partial:
         raise ValueError(
@@ -228,19 +228,6 @@ def _label(value, count, where):
             f"Received: {value!r}"
         )
     return label
-
-
-def _by_domain(annotations):
-    annotations = list(annotations)
-    found = {}
-    for notes in annotations:
-        if notes.key in found:
-            raise ValueError(
-                f"Domain {notes.key!r} must be given once. Received: "
-                f"{found[notes.key].path} and {notes.path}"
-            )
-        found[notes.key] = notes
-    return {key: found[key] for key in KEYS if key in found}
 
 
 def _list(results):

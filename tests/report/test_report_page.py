@@ -217,15 +217,14 @@ def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
     assert "layer0: one 0.25, two 0.75." in page
     assert ">0.50</td>" in page
     assert "0.69 where all have the same" in page
-    without = render_report(replace(contents, soft_sharing=None))
-    assert "Soft sharing" not in without
 
 
-def test_runs_without_comparisons(contents):
+def test_runs_without_comparisons_and_experiments(contents):
     only = [
         r for r in contents.metrics
         if r["method"] in ("base", "pointwise_sharing")
     ]  # fmt: skip
-    page = render_report(replace(contents, metrics=only))
+    page = render_report(replace(contents, metrics=only, soft_sharing=None))
+    assert "Soft sharing" not in page
     assert "proposed 70.0 %" in page
     assert "individual 8" not in page
