@@ -1,7 +1,7 @@
 """The figures of a demo's report, each a function of results and theme."""
 
 from keras_mdl.report.contents import Contents
-from keras_mdl.report.text import method_label
+from keras_mdl.report.text import method_label, own_parts
 from keras_mdl.report.theme import Theme, new_figure, themed
 
 
@@ -54,7 +54,7 @@ def export_bars(export: dict, theme: Theme):
         theme: `Theme`.
     """
     trunk, bundle = export["sizes"]["trunk"], export["sizes"]["bundle"]
-    own, packs = ([d[k] for d in export["domains"]] for k in ("head", "pack"))
+    own, packs = own_parts(export), [d["pack"] for d in export["domains"]]
     rows = {
         f"{len(own)} separate files": ([trunk] * len(own), own),
         "trunk and own parts": ([trunk], own),

@@ -7,7 +7,7 @@ from keras_mdl.files import write_text
 from keras_mdl.report import figures
 from keras_mdl.report.contents import Contents
 from keras_mdl.report.rendering import render
-from keras_mdl.report.text import accuracy_rows
+from keras_mdl.report.text import accuracy_rows, own_parts
 from keras_mdl.report.text import headline as headline
 
 
@@ -24,13 +24,14 @@ def write_report(contents: Contents, path: str | os.PathLike) -> None:
 def render_report(contents: Contents) -> str:
     """The page as a string."""
     further = [contents.costs(d)["bytes"] for d in contents.further]
-    soft = contents.soft_sharing
+    soft, export = contents.soft_sharing, contents.export
     return render(
         "demo.html",
         contents=contents,
         figures=figures,
         headline=headline(contents),
         accuracy_rows=accuracy_rows(contents),
+        own_parts=export and own_parts(export),
         mean_bytes=sum(further) / max(len(further), 1),
         parts=dict.fromkeys(
             p for row in contents.isolation for p in row["states"]

@@ -32,6 +32,16 @@ def accuracy_rows(contents: Contents) -> list[list]:
     return rows
 
 
+def own_parts(export: dict) -> list[int]:
+    """Bytes of each domain's file without the trunk.
+
+    Args:
+        export: `ExportReport.to_dict()`.
+    """
+    trunk = export["sizes"].get("trunk", 0)
+    return [d["complete"] - trunk for d in export["domains"]]
+
+
 def headline(contents: Contents) -> str:
     """The result in one or two sentences."""
     shared, separate = contents.totals
@@ -82,7 +92,8 @@ Isolation: {isolation}
     least = min(d["agreement"] for d in domains)
     return text + (
         f"On the device: trunk {sizes['trunk'] / 1000:,.0f} kB once and "
-        f"{sizes['heads'] / 1000:,.0f} kB of own parts; {len(domains)} "
+        f"{sum(own_parts(contents.export)) / 1000:,.0f} kB of own parts; "
+        f"{len(domains)} "
         f"separate files {sizes['separate'] / 1000:,.0f} kB. Same class as "
         f"in Keras for {percent(least)} of the images of every domain or "
         "more.\n"

@@ -95,6 +95,16 @@ def contents():
                 for i in range(3)
             ],
         },
+        export={
+            "mode": "dyn_conv",
+            "sizes": {"separate": 15_000, "trunk": 4_000, "bundle": 6_500},
+            "domains": [
+                {"domain": n, "complete": 5_000, "pack": 900, "shared": 1.0,
+                 "accuracy_keras": 0.7, "accuracy": 0.69, "agreement": 0.98,
+                 "images": 20}
+                for n in names
+            ],
+        },
     )  # fmt: skip
 
 
@@ -111,6 +121,7 @@ def test_every_section_is_there(page):
         "No domain disturbed another",
         "Training",
         "Soft sharing",
+        "On the device",
         "Sample predictions",
         "All measurements",
         "Settings and versions",
@@ -135,7 +146,7 @@ def test_pictures_have_alternatives_for_both_themes(page):
     assert images
     for image in images:
         assert len(re.search(r'alt="(.*?)"', image).group(1)) > 20
-    assert page.count('prefers-color-scheme: dark)" srcset=') == 4
+    assert page.count('prefers-color-scheme: dark)" srcset=') == 5
     accuracy = re.search(r'alt="(Validation accuracy\. .*?)"', page).group(1)
     assert "one: classifier only 40.0 %, proposed 70.0 %" in accuracy
 
@@ -201,6 +212,8 @@ def test_summary_text(contents):
         "one", "4", "40.0", "%", "70.0", "%", "80.0", "%", "100",
     ]  # fmt: skip
     assert "shared by 3 domains" in text
+    assert "trunk 4 kB once and 3 kB of own parts; 3 separate" in text
+    assert "for 98.0 % of the images" in text
 
 
 def test_format_table():
@@ -219,12 +232,24 @@ def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
     assert "0.69 where all have the same" in page
 
 
+def test_what_a_domain_adds_on_a_device(page):
+    page = " ".join(page.split())
+    assert "further domain needs 1 kB of its own on average" in page
+    assert (
+        '<th scope="row">one</th><td class="n">5</td><td class="n">1</td>'
+        '<td class="n">1</td><td class="n">100.0 %</td>' in page
+    )
+
+
 def test_runs_without_comparisons_and_experiments(contents):
     only = [
         r for r in contents.metrics
         if r["method"] in ("base", "pointwise_sharing")
     ]  # fmt: skip
-    page = render_report(replace(contents, metrics=only, soft_sharing=None))
+    contents = replace(contents, metrics=only, soft_sharing=None, export=None)
+    page = render_report(contents)
     assert "Soft sharing" not in page
+    assert "On the device" not in page
+    assert "On the device" not in summary_text(contents)
     assert "proposed 70.0 %" in page
     assert "individual 8" not in page
