@@ -10,7 +10,8 @@ from keras_mdl.report.compare_figure import accuracy_against_bytes
 from keras_mdl.report.compare_page import points_of
 from keras_mdl.report.theme import LIGHT
 
-PICTURE = stored.RESULTS / MAIN / "accuracy_against_bytes.png"
+RESULTS = stored.RESULTS.parents[1] / "docs" / "results"
+PICTURE = RESULTS / "accuracy_against_bytes.png"
 
 
 def main():

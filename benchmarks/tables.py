@@ -1,4 +1,4 @@
-"""Writes the tables of README and RESULTS.md from the rows in `results/`.
+"""Writes the tables of README and docs/results/ from the rows in `results/`.
 
 python benchmarks/tables.py
 """
@@ -13,7 +13,8 @@ import gate_tables
 import stored
 
 HERE = pathlib.Path(__file__).parent
-PAGES = (HERE.parent / "README.md", HERE / "RESULTS.md")
+ROOT = HERE.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md")))
 METHODS = ("classifier_only", "pointwise_sharing", "individual")
 
 

@@ -6,8 +6,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from keras_mdl.score.ids import category_id, first_id
-from keras_mdl.score.reference import KEYS
+from keras_mdl.score import KEYS, category_id, first_id
 
 COUNTS = {"train": 2, "val": 3, "test": 4}
 CLASSES = 3

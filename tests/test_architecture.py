@@ -13,20 +13,21 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_mdl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
-BELOW = {"domains", "files", "processes"}
+BELOW = {"domains", "files", "processes", "tables"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
 ALL |= {"report", "runs"}
 # Part of the package: the parts it may import (itself included).
 MAY_IMPORT = {
     "files": set(),
     "processes": set(),
+    "tables": set(),
     "domains": {"files"},
     "layers": {"layers"} | BELOW,
     "models": {"models", "layers"} | BELOW,
     "training": {"training", "models", "layers"} | BELOW,
     "data": {"data"} | BELOW,
     "score": {"score", "data"} | BELOW,
-    "report": ALL,
+    "report": {"report", "score", "files", "tables"},
     "runs": ALL,
     "cli": ALL | {"cli"},
     "__main__": {"cli"},
@@ -35,6 +36,7 @@ MAY_IMPORT = {
 NO_TENSORFLOW = {
     "files",
     "processes",
+    "tables",
     "domains",
     "layers",
     "models",

@@ -1,7 +1,7 @@
 """The picture of a comparison: accuracy against what a domain adds."""
 
 from keras_mdl.report.text import method_label
-from keras_mdl.report.theme import new_figure
+from keras_mdl.report.theme import Theme, new_figure, themed
 
 _KIB = 1024
 _EMPHASIS = "pointwise_sharing"
@@ -10,7 +10,10 @@ _EMPHASIS = "pointwise_sharing"
 _MARKERS = {"serial": "^", "parallel": "v", "dan": "D", "piggyback": "s"}
 
 
-def accuracy_against_bytes(points, theme, compact=False):
+@themed
+def accuracy_against_bytes(
+    points: list[tuple], theme: Theme, compact: bool = False
+):
     """Mean accuracy over added bytes (log scale), a labelled point a method.
 
     Args:
@@ -18,10 +21,13 @@ def accuracy_against_bytes(points, theme, compact=False):
             half range)`.
         theme: `Theme`.
         compact: A smaller figure, for notebooks.
-    """
-    from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    figure, ax = new_figure(theme, *((6.0, 3.6) if compact else (7.6, 4.6)))
+    Returns:
+        A matplotlib figure.
+    """
+    from matplotlib.ticker import FuncFormatter
+
+    figure, ax = new_figure(*((6.0, 3.6) if compact else (7.6, 4.6)))
     ax.set_xscale("log")
     for method, size, mean, half in points:
         strong = method == _EMPHASIS
@@ -31,7 +37,7 @@ def accuracy_against_bytes(points, theme, compact=False):
             100 * half if half else None,
             marker=_MARKERS.get(method.partition("_")[0], "o"),
             markersize=9 if strong else 6,
-            color=_colour(method, theme),
+            color=theme.colour(method),
             elinewidth=1,
             capsize=3,
             zorder=3 if strong else 2,
@@ -41,117 +47,68 @@ def accuracy_against_bytes(points, theme, compact=False):
     highs = [100 * (p[2] + p[3]) for p in points]
     room = max((max(highs) - min(lows)) * 0.12, 1.0)
     ax.set_ylim(min(lows) - room, max(highs) + room)
-    # Names stand to the right of their points.
-    wide = (max(sizes) / min(sizes)) ** 0.1 * 1.2
-    ax.set_xlim(min(sizes) / wide, max(sizes) * wide**2)
-    ax.xaxis.grid(True, color=theme.faint, linewidth=0.6)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: _size(x)))
+    ratio = max(sizes) / min(sizes)
+    wide = ratio**0.15 * 1.2
+    ax.set_xlim(min(sizes) / wide, max(sizes) * wide)
+    ax.grid(True, axis="x")
+    ax.xaxis.set_major_formatter(FuncFormatter(_size))
     # A decade without a power of ten in it would have no label at all.
-    few = max(sizes) / min(sizes) < 30
+    leads = (2, 3, 5) if ratio < 5 else (2, 5) if ratio < 30 else ()
     ax.xaxis.set_minor_formatter(
-        FuncFormatter(_few) if few else NullFormatter()
+        FuncFormatter(lambda kib, _: _size(kib) if _lead(kib) in leads else "")
     )
-    ax.tick_params(which="both", colors=theme.text, labelsize=9, length=0)
     ax.set_xlabel(
         "added by one more domain (parameters, head, BatchNorm statistics)"
     )
     ax.set_ylabel("mean validation accuracy, %")
-    for label in (ax.xaxis.label, ax.yaxis.label):
-        label.set_color(theme.text)
-    _label(figure, ax, points, theme)
+    _label(ax, points, theme)
     return figure
 
 
-def _size(kib):
+def _size(kib, _=None):
     return f"{kib:,.0f} KiB" if kib >= 1 else f"{kib:g} KiB"
 
 
-def _few(x, _):
-    lead = x / 10 ** int(f"{x:e}".partition("e")[2])
-    return _size(x) if round(lead) in (2, 3, 5) else ""
+def _lead(kib):
+    """The first digit, rounded: 3 for 290."""
+    return round(kib / 10 ** int(f"{kib:e}".partition("e")[2]))
 
 
-def _colour(method, theme):
-    return theme.methods.get(
-        method, theme.families.get(method.partition("_")[0], theme.text)
-    )
-
-
-def _label(figure, ax, points, theme):
+def _label(ax, points, theme):
     """Puts each name where it covers no point and no other name."""
+    from adjustText import adjust_text
     from matplotlib.patheffects import withStroke
+    from matplotlib.transforms import Bbox
 
-    figure.draw_without_rendering()  # from now on places are known
-    scale = figure.dpi / 72
-    inside = ax.get_window_extent()
-    taken = []
-    for _, size, mean, half in points:
-        x, y = ax.transData.transform((size / _KIB, 100 * mean))
-        top = ax.transData.transform((1, 100 * (mean + half)))[1] - y
-        taken.append((x - 6 * scale, y - top - 6 * scale,
-                      x + 6 * scale, y + top + 6 * scale))  # fmt: skip
-    # The strongest first: it gets the best place.
-    order = sorted(points, key=lambda p: (p[0] != _EMPHASIS, -p[2]))
-    for method, size, mean, _ in order:
-        text = method_label(method)
-        strong = method == _EMPHASIS
-        width = len(text) * (6.0 if strong else 5.2) * scale
-        height = 11 * scale
-        x, y = ax.transData.transform((size / _KIB, 100 * mean))
-        best = None
-        for dx, dy, side in _places():
-            left = x + dx * scale - {"left": 0, "right": width,
-                                     "center": width / 2}[side]  # fmt: skip
-            low = y + dy * scale - height / 2
-            box = (left, low, left + width, low + height)
-            cost = sum(_overlap(box, other) for other in taken)
-            cost += _outside(box, inside) * 4
-            if best is None or cost < best[0]:
-                best = cost, dx, dy, side, box
-            if not cost:
-                break
-        _, dx, dy, side, box = best
-        taken.append(box)
-        far = abs(dx) + abs(dy) > 24
-        ax.annotate(
-            text,
-            (size / _KIB, 100 * mean),
-            (dx, dy),
-            textcoords="offset points",
-            ha=side,
+    texts = [
+        ax.text(
+            size / _KIB,
+            100 * mean,
+            method_label(method),
+            fontsize=10 if method == _EMPHASIS else 9,
+            fontweight="bold" if method == _EMPHASIS else "normal",
+            ha="center",
             va="center",
-            fontsize=10 if strong else 9,
-            fontweight="bold" if strong else "normal",
-            color=theme.text,
-            arrowprops={
-                "arrowstyle": "-",
-                "color": _colour(method, theme),
-                "lw": 0.8,
-                "shrinkB": 4,
-            }
-            if far
-            else None,
             # Grid lines do not run through the letters.
             path_effects=[withStroke(linewidth=3, foreground=theme.page)],
         )
-
-
-def _places():
-    """Offsets in points, nearest first, and the side that the text is on."""
-    for far in (0, 10, 22, 36, 50):
-        for dy in sorted({0, far, -far}, key=abs):
-            yield 9 + far / 4, dy, "left"
-            yield -9 - far / 4, dy, "right"
-        yield 0, 14 + far, "center"
-        yield 0, -14 - far, "center"
-
-
-def _overlap(a, b):
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0) * max(height, 0)
-
-
-def _outside(box, inside):
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    return area - _overlap(box, (inside.x0, inside.y0, inside.x1, inside.y1))
+        for method, size, mean, _ in points
+    ]
+    # Bars and marks as boxes: 8 points wide, and as high as the bar.
+    around = ax.figure.dpi / 72 * 4
+    ax.figure.draw_without_rendering()  # from now on places are known
+    boxes = []
+    for _, size, mean, half in points:
+        ends = [(size / _KIB, 100 * (mean + s * half)) for s in (-1, 1)]
+        box = Bbox(ax.transData.transform(ends)).padded(around)
+        boxes.append(box.transformed(ax.transData.inverted()))
+    adjust_text(
+        texts,
+        objects=boxes,
+        ax=ax,
+        expand=(1.15, 1.5),
+        force_text=(0.3, 0.5),
+        force_static=(0.3, 0.5),
+        iter_lim=500,  # no limit in time: the same points, the same picture
+        arrowprops={"arrowstyle": "-", "color": theme.faint, "lw": 0.8},
+    )

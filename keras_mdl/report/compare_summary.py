@@ -23,7 +23,7 @@ class Spread:
     half: float
 
     @classmethod
-    def of(cls, values):
+    def of(cls, values: list[float]) -> "Spread":
         """From one value per seed."""
         half = (max(values) - min(values)) / 2
         return cls(statistics.fmean(values), half)
@@ -52,7 +52,7 @@ class MethodSummary:
     isolated: bool
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether no training is missing."""
         return self.trainings[0] == self.trainings[1]
 
@@ -84,24 +84,48 @@ class Summary:
     environment: dict
 
     @property
-    def isolated(self):
+    def isolated(self) -> bool:
         """Whether nothing was disturbed in any row."""
         return all(m.isolated for m in self.methods)
 
     @property
-    def complete(self):
+    def complete(self) -> bool:
         """Whether no training is missing."""
         wanted = self.settings.get("methods") or self.methods
         return len(self.methods) == len(wanted) and all(
             m.complete for m in self.methods
         )
 
-    def to_dicts(self):
+    def to_dicts(self) -> list[dict]:
         """Rows of `summary.csv`, one per method."""
-        return [_flat(m, self.domains) for m in self.methods]
+        return [
+            {
+                "method": m.method,
+                "trainings": m.trainings[0],
+                "missing": m.trainings[1] - m.trainings[0],
+                "mean_accuracy": _rounded(m.mean, "mean"),
+                "half_range": _rounded(m.mean, "half"),
+                "score": "" if m.score is None else round(m.score, 2),
+                **{k: round(v, 2) for k, v in m.costs.items()},
+                **{
+                    f"{name}_{d}": _rounded(m.accuracy.get(d), part)
+                    for d in self.domains
+                    for name, part in (
+                        ("accuracy", "mean"),
+                        ("half_range", "half"),
+                    )
+                },
+                "others_bit_identical": m.isolated,
+            }
+            for m in self.methods
+        ]
 
 
-def summarize_rows(rows, settings):
+def _rounded(spread, part):
+    return "" if spread is None else round(getattr(spread, part), 6)
+
+
+def summarize_rows(rows: list[dict], settings: dict | None) -> Summary:
     """The `Summary` of rows of `rows.csv`.
 
     Args:
@@ -109,34 +133,31 @@ def summarize_rows(rows, settings):
         settings: `CompareSettings.to_dict()`, or `None` for exactly what the
             rows have.
     """
-    of_base = [r for r in rows if r["method"] == _BASE]
+    of_base = [r["accuracy"] for r in rows if r["method"] == _BASE]
     rows = [r for r in rows if r["method"] != _BASE]
     settings = settings or {}
     seeds = settings.get("seeds") or _distinct(rows, "seed")
     domains = [
         d["data"].partition("=")[0] for d in settings.get("domains", ())
     ] or _distinct(rows, "domain")
+    # A method is its name, or `{name: its settings}`.
     names = [
-        next(iter(m)) if isinstance(m, dict) else m
+        m if isinstance(m, str) else next(iter(m))
         for m in settings.get("methods", ())
     ] or _distinct(rows, "method")
-    found = {
-        m: [r for r in rows if r["method"] == m]
-        for m in names
-        if any(r["method"] == m for r in rows)
-    }
-    wanted = len(seeds) * len(domains)
-    references, note = _references(found.get(REFERENCE, ()), wanted)
+    found = {m: [r for r in rows if r["method"] == m] for m in names}
+    references, note = _references(found.get(REFERENCE, ()), seeds, domains)
     return Summary(
         title=settings.get("name", "comparison"),
         domains=tuple(domains),
         classes={r["domain"]: r["classes"] for r in rows},
         seeds=tuple(seeds),
         methods=tuple(
-            _method(m, own, domains, seeds, wanted, references)
+            _method(m, own, seeds, domains, references)
             for m, own in found.items()
+            if own
         ),
-        base=Spread.of([r["accuracy"] for r in of_base]) if of_base else None,
+        base=Spread.of(of_base) if of_base else None,
         score_note=note,
         settings=settings,
         environment={
@@ -151,17 +172,20 @@ def _distinct(rows, key):
     return list(dict.fromkeys(r[key] for r in rows))
 
 
-def _references(rows, wanted):
+def _accuracies(rows, key, value):
+    return [r["accuracy"] for r in rows if r[key] == value]
+
+
+def _references(rows, seeds, domains):
     """`({domain: accuracy} or None, what to say about S)`."""
-    if len(rows) < wanted or not rows:
+    if len(rows) < len(seeds) * len(domains) or not rows:
         state = "has not finished" if rows else "is not among the methods"
         return None, (
             f"S is left out: the method {REFERENCE!r}, whose accuracies would "
             f"be the references, {state}."
         )
     found = {
-        d: statistics.fmean(r["accuracy"] for r in rows if r["domain"] == d)
-        for d in _distinct(rows, "domain")
+        d: statistics.fmean(_accuracies(rows, "domain", d)) for d in domains
     }
     perfect = [d for d, accuracy in found.items() if accuracy >= 1]
     if perfect:
@@ -177,20 +201,17 @@ def _references(rows, wanted):
     )
 
 
-def _method(method, rows, domains, seeds, wanted, references):
+def _method(method, rows, seeds, domains, references):
     accuracy = {
         d: Spread.of(own)
         for d in domains
-        if (own := [r["accuracy"] for r in rows if r["domain"] == d])
+        if (own := _accuracies(rows, "domain", d))
     }
+    wanted = len(seeds) * len(domains)
     mean = score = None
     if len(rows) == wanted:
-        mean = Spread.of(
-            [
-                statistics.fmean(r["accuracy"] for r in rows if r["seed"] == s)
-                for s in seeds
-            ]
-        )
+        of_seeds = [_accuracies(rows, "seed", s) for s in seeds]
+        mean = Spread.of(list(map(statistics.fmean, of_seeds)))
         if references is not None:
             means = {d: spread.mean for d, spread in accuracy.items()}
             score = score_over_domains(means, references).total
@@ -203,19 +224,3 @@ def _method(method, rows, domains, seeds, wanted, references):
         {k: statistics.fmean(r[k] for r in rows) for k in _COSTS},
         all(r["others_bit_identical"] for r in rows),
     )
-
-
-def _flat(m, domains):
-    """One line of `summary.csv`."""
-    row = {"method": m.method, "trainings": m.trainings[0]}
-    row["missing"] = m.trainings[1] - m.trainings[0]
-    row["mean_accuracy"] = "" if m.mean is None else round(m.mean.mean, 6)
-    row["half_range"] = "" if m.mean is None else round(m.mean.half, 6)
-    row["score"] = "" if m.score is None else round(m.score, 2)
-    row.update({k: round(v, 2) for k, v in m.costs.items()})
-    for d in domains:
-        spread = m.accuracy.get(d)
-        row[f"accuracy_{d}"] = "" if spread is None else round(spread.mean, 6)
-        row[f"half_range_{d}"] = "" if spread is None else round(spread.half, 6)
-    row["others_bit_identical"] = m.isolated
-    return row

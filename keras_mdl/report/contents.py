@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_ORDER = ("classifier_only", "pointwise_sharing", "individual")
+
 
 @dataclass(frozen=True)
 class DomainFacts:
@@ -33,7 +35,7 @@ class Sample:
     label: str
 
     @property
-    def right(self):
+    def right(self) -> bool:
         """Whether the prediction is the label."""
         return self.predicted == self.label
 
@@ -73,28 +75,53 @@ class Contents:
     export: dict | None = None
 
     @property
-    def further(self):
+    def further(self) -> list[str]:
         """Names of the domains that were added to the base."""
         return [d.name for d in self.domains if d.name != self.base]
 
-    def accuracy(self, domain, method):
-        """Validation accuracy of a method on a domain, or `None`."""
+    @property
+    def methods(self) -> list[str]:
+        """The compared methods, from least to most private capacity."""
+        found = dict.fromkeys(r["method"] for r in self.metrics)
+        found.pop("base", None)
+        known = [m for m in _ORDER if m in found]
+        return known + [m for m in found if m not in known]
+
+    def accuracy(self, domain: str, method: str) -> float | None:
+        """Validation accuracy of a method on a domain, or `None`.
+
+        The base's own training is what the shared network has of it.
+        """
+        if (domain, method) == (self.base, "pointwise_sharing"):
+            method = "base"
         for row in self.metrics:
             key = (row["step"], row["domain"], row["method"], row["split"])
             if key == ("trained", domain, method, "validation"):
                 return row["accuracy"]
         return None
 
-    def numbers(self, owner):
+    def mean_accuracy(self, method: str) -> float | None:
+        """Over the added domains that have it, or `None`."""
+        found = [self.accuracy(d, method) for d in self.further]
+        found = [a for a in found if a is not None]
+        return sum(found) / len(found) if found else None
+
+    def costs(self, owner: str) -> dict:
         """The row of `parameters` of the trunk or a domain."""
         return next(r for r in self.parameters if r["owner"] == owner)
 
     @property
-    def isolated(self):
+    def totals(self) -> tuple[int, int]:
+        """Parameters of one shared network, and of as many separate ones."""
+        trunk = self.costs("trunk")["parameters"]
+        slots = [self.costs(d.name)["parameters"] for d in self.domains]
+        return trunk + sum(slots), trunk * len(slots) + sum(slots)
+
+    @property
+    def isolated(self) -> bool:
         """Whether no step changed what it must not change."""
-        allowed = ("new", "trained", "unchanged")
         return all(
-            state in allowed
+            state in ("new", "trained", "unchanged")
             for row in self.isolation
             for state in row["states"].values()
         )

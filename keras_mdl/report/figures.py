@@ -1,95 +1,89 @@
-"""The figures of a report, each a function of contents and theme."""
+"""The figures of a demo's report, each a function of results and theme."""
 
-from keras_mdl.report.text import method_label, methods_of
-from keras_mdl.report.theme import legend, new_figure
+from keras_mdl.report.contents import Contents
+from keras_mdl.report.text import method_label, own_parts
+from keras_mdl.report.theme import Theme, new_figure, themed
 
 
-def accuracy_bars(contents, theme):
+@themed
+def accuracy_bars(contents: Contents, theme: Theme):
     """Grouped bars: validation accuracy of each method on each domain."""
-    methods, domains = methods_of(contents), contents.further
-    figure, ax = new_figure(theme, 7.6, 3.4)
+    methods, domains = contents.methods, contents.further
+    figure, ax = new_figure(7.6, 3.4)
     width = 0.8 / len(methods)
     for k, method in enumerate(methods):
-        values = [100 * (contents.accuracy(d, method) or 0) for d in domains]
-        places = [
-            i + (k - (len(methods) - 1) / 2) * width
-            for i in range(len(domains))
-        ]
+        shift = (k - (len(methods) - 1) / 2) * width
         bars = ax.bar(
-            places,
-            values,
+            [i + shift for i in range(len(domains))],
+            [100 * (contents.accuracy(d, method) or 0) for d in domains],
             width * 0.92,
-            color=theme.methods.get(method, theme.text),
+            color=theme.colour(method),
             label=method_label(method),
         )
-        ax.bar_label(bars, fmt="%.0f", padding=2, fontsize=9, color=theme.text)
+        ax.bar_label(bars, fmt="%.0f", padding=2)
     ax.set_xticks(range(len(domains)), domains)
-    ax.set_xlim(-0.6, len(domains) - 0.4)
-    ax.set_ylim(0, 109)
     ax.set_yticks(range(0, 101, 20))
+    ax.set(xlim=(-0.6, len(domains) - 0.4), ylim=(0, 109))
     ax.set_ylabel("validation accuracy, %")
-    legend(figure, theme, loc="outside upper center", ncols=len(methods))
+    figure.legend(loc="outside upper center", ncols=len(methods))
     return figure
 
 
-def parameter_bars(contents, theme):
+@themed
+def parameter_bars(contents: Contents, theme: Theme):
     """Two stacked bars: separate networks against one trunk and slots."""
-    trunk = contents.numbers("trunk")["parameters"]
-    count = len(contents.domains)
-    slots = [contents.numbers(d.name)["parameters"] for d in contents.domains]
-    return _stacked_bars(
-        theme,
-        {
-            f"{count} separate networks": ([trunk] * count, slots),
-            "one trunk and slots": ([trunk], slots),
-        },
-        ("pointwise kernels (trunk)", "slots of the domains, heads included"),
-        "{:,}",
+    trunk = contents.costs("trunk")["parameters"]
+    slots = [contents.costs(d.name)["parameters"] for d in contents.domains]
+    rows = {
+        f"{len(slots)} separate networks": ([trunk] * len(slots), slots),
+        "one trunk and slots": ([trunk], slots),
+    }
+    names = (
+        "pointwise kernels (trunk)",
+        "slots of the domains, heads included",
     )
+    return _stacked_bars(rows, names, "{:,}", theme)
 
 
-def export_bars(export, theme):
+@themed
+def export_bars(export: dict, theme: Theme):
     """Stacked bars: the bytes of an export, package by package.
 
     Args:
         export: `ExportReport.to_dict()`.
         theme: `Theme`.
     """
-    sizes, domains = export["sizes"], export["domains"]
-    trunk = sizes["trunk"]
-    heads = [d["head"] for d in domains]
+    trunk, bundle = export["sizes"]["trunk"], export["sizes"]["bundle"]
+    own, packs = own_parts(export), [d["pack"] for d in export["domains"]]
     rows = {
-        f"{len(domains)} separate files": ([trunk] * len(domains), heads),
-        "trunk and own parts": ([trunk], heads),
-        "bundle": ([trunk], [sizes["bundle"] - trunk]),
-        "trunk and packs": ([trunk], [d["pack"] for d in domains]),
+        f"{len(own)} separate files": ([trunk] * len(own), own),
+        "trunk and own parts": ([trunk], own),
+        "bundle": ([trunk], [bundle - trunk]),
+        "trunk and packs": ([trunk], packs),
     }
-    return _stacked_bars(
-        theme,
-        {k: [[x / 1000 for x in part] for part in v] for k, v in rows.items()},
-        ("trunk", "own parts of the domains"),
-        "{:,.0f} kB",
-    )
+    rows = {k: [[x / 1000 for x in p] for p in v] for k, v in rows.items()}
+    names = ("trunk", "own parts of the domains")
+    return _stacked_bars(rows, names, "{:,.0f} kB", theme)
 
 
-def _stacked_bars(theme, rows, names, text):
+def _stacked_bars(rows, names, text, theme):
     """Horizontal bars of shared parts, then private ones.
 
     Args:
-        theme: `Theme`.
         rows: `{label: (shared values, private values)}`.
         names: Of shared and private, for the legend.
         text: Format of a bar's sum.
+        theme: `Theme`.
     """
-    figure, ax = new_figure(theme, 7.6, 0.9 + 0.5 * len(rows))
-    longest = max(sum(map(sum, parts)) for parts in rows.values())
-    for y, parts in enumerate(rows.values()):
+    figure, ax = new_figure(7.6, 0.9 + 0.5 * len(rows))
+    for y, (shared, private) in enumerate(rows.values()):
         start = 0
-        for values, colour, name in zip(
-            parts, (theme.shared, theme.private), names, strict=True
+        for values, colour, name in (
+            (shared, theme.shared, names[0]),
+            (private, theme.private, names[1]),
         ):
             for i, value in enumerate(values):
-                ax.barh(
+                bar = ax.barh(
                     y,
                     value,
                     0.62,
@@ -97,28 +91,22 @@ def _stacked_bars(theme, rows, names, text):
                     color=colour,
                     edgecolor=theme.page,
                     linewidth=0.8,
-                    label=name if y == 0 and i == 0 else None,
+                    label=name if y == i == 0 else None,
                 )
                 start += value
-        ax.text(
-            start + longest * 0.01,
-            y,
-            text.format(start),
-            va="center",
-            color=theme.text,
-            fontsize=9,
-        )
+        ax.bar_label(bar, [text.format(start)], padding=4)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.invert_yaxis()
-    ax.set_xlim(0, longest * 1.13)
+    ax.margins(x=0.13)
     ax.xaxis.set_visible(False)
-    ax.yaxis.grid(False)
+    ax.grid(False)
     ax.spines[["bottom", "left"]].set_visible(False)
-    legend(figure, theme, loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     return figure
 
 
-def training_curves(contents, theme):
+@themed
+def training_curves(contents: Contents, theme: Theme):
     """One small plot per domain: validation accuracy over the epochs."""
     from matplotlib.ticker import MaxNLocator
 
@@ -126,51 +114,49 @@ def training_curves(contents, theme):
     columns = 3 if len(domains) > 4 or len(domains) == 3 else 2
     rows = -(-len(domains) // columns)
     figure, axes = new_figure(
-        theme, 7.6, 2.3 * rows, nrows=rows, ncols=columns, squeeze=False
+        7.6, 2.3 * rows, nrows=rows, ncols=columns, squeeze=False
     )
     seen = {}
     for ax, domain in zip(axes.flat, domains, strict=False):
-        for method in ("base", *methods_of(contents)):
-            rows_of = [
+        last = 2
+        for method in ("base", *contents.methods):
+            curve = [
                 r
-                for r in rows_of_domain(contents, domain)
-                if r["method"] == method
+                for r in contents.history
+                if (r["domain"], r["method"]) == (domain, method)
             ]
-            if not rows_of:
+            if not curve:
                 continue
-            line = ax.plot(
-                [r["epoch"] for r in rows_of],
-                [100 * r["val_accuracy"] for r in rows_of],
-                color=theme.methods.get(method, theme.text),
+            last = max(last, *(r["epoch"] for r in curve))
+            label = (
+                "base training" if method == "base" else method_label(method)
+            )
+            seen[label] = ax.plot(
+                [r["epoch"] for r in curve],
+                [100 * r["val_accuracy"] for r in curve],
+                color=theme.colour(method),
                 linestyle="--" if method == "individual" else "-",
-                marker="o" if len(rows_of) < 12 else None,
+                marker="o" if len(curve) < 12 else None,
                 markersize=3,
                 linewidth=1.8,
-                label=_curve_label(method),
-            )
-            seen.setdefault(_curve_label(method), line[0])
-        ax.set_title(domain, loc="left", fontsize=10, color=theme.text)
-        ax.set_ylim(0, 103)
+            )[0]
+        ax.set_title(domain)
         ax.set_yticks(range(0, 101, 25))
+        ax.set(ylim=(0, 103), xlim=(0.7, last + 0.3))
         # Whole epochs, also where there is only one.
         ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        last = max(r["epoch"] for r in rows_of_domain(contents, domain))
-        ax.set_xlim(0.7, max(last, 2) + 0.3)
     for ax in axes.flat[len(domains) :]:
         ax.set_visible(False)
-    figure.supxlabel("epoch", fontsize=10, color=theme.text)
-    figure.supylabel("validation accuracy, %", fontsize=10, color=theme.text)
-    legend(
-        figure,
-        theme,
-        handles=list(seen.values()),
-        loc="outside upper center",
-        ncols=len(seen),
+    figure.supxlabel("epoch", fontsize=10)
+    figure.supylabel("validation accuracy, %", fontsize=10)
+    figure.legend(
+        seen.values(), seen, loc="outside upper center", ncols=len(seen)
     )
     return figure
 
 
-def gate_heat_map(gates, theme):
+@themed
+def gate_heat_map(gates: list[dict], theme: Theme):
     """Mean weight of every source domain (rows) in every layer (columns).
 
     Args:
@@ -180,16 +166,16 @@ def gate_heat_map(gates, theme):
     """
     domains = list(gates[0]["weights"])
     values = [[g["weights"][d] for g in gates] for d in domains]
-    figure, ax = new_figure(
-        theme, 7.6, 1.3 + 0.36 * len(domains) + 0.06 * len(gates)
-    )
+    figure, ax = new_figure(7.6, 1.3 + 0.36 * len(domains) + 0.06 * len(gates))
     image = ax.imshow(values, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     ax.set_yticks(range(len(domains)), domains)
-    ax.set_xticks(range(len(gates)), [g["layer"] for g in gates])
-    ax.tick_params(axis="x", labelrotation=90 if len(gates) > 10 else 30)
-    if len(gates) <= 10:
-        for label in ax.get_xticklabels():
-            label.set_horizontalalignment("right")
+    few = len(gates) <= 10
+    ax.set_xticks(
+        range(len(gates)),
+        [g["layer"] for g in gates],
+        rotation=30 if few else 90,
+        ha="right" if few else "center",
+    )
     ax.grid(False)
     ax.spines[:].set_visible(False)
     if len(gates) <= 14:
@@ -205,16 +191,6 @@ def gate_heat_map(gates, theme):
                     color="#ffffff" if value > 0.5 else "#1f2430",
                 )
     bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
-    bar.set_label("mean weight", color=theme.text, fontsize=9)
-    bar.ax.tick_params(colors=theme.text, labelsize=8)
+    bar.set_label("mean weight")
     bar.outline.set_visible(False)
     return figure
-
-
-def rows_of_domain(contents, domain):
-    """The history of one domain, all methods."""
-    return [r for r in contents.history if r["domain"] == domain]
-
-
-def _curve_label(method):
-    return "base training" if method == "base" else method_label(method)

@@ -1,123 +1,100 @@
-"""Plain-text tables: the end of the demo on a terminal, `summary.txt`."""
+"""Words for results: names, percent, and the end of a demo on a terminal."""
 
-LABELS = {
-    "base": "base",
+from keras_mdl.report.contents import Contents
+from keras_mdl.tables import format_table
+
+_LABELS = {
     "classifier_only": "classifier only",
     "pointwise_sharing": "proposed",
-    "individual": "individual",
 }
-# From least to most private capacity.
-ORDER = ("classifier_only", "pointwise_sharing", "individual")
 
 
-def method_label(name):
-    """How a method is called in tables and plots."""
-    return LABELS.get(name, name.replace("_", " "))
+def method_label(name: str) -> str:
+    """How a method is called in tables and figures."""
+    return _LABELS.get(name, name.replace("_", " "))
 
 
-def methods_of(contents):
-    """The compared methods of a run, in the order of tables and plots."""
-    found = dict.fromkeys(
-        row["method"] for row in contents.metrics if row["method"] != "base"
-    )
-    known = [m for m in ORDER if m in found]
-    return known + [m for m in found if m not in known]
-
-
-def format_table(rows, align="<"):
-    """Lists of strings as aligned columns, the first row a heading.
-
-    Args:
-        rows: Lists of equal length.
-        align: One of `<` and `>` per column; the last one repeats.
-    """
-    align = align + align[-1] * (len(rows[0]) - len(align))
-    widths = [max(len(str(r[i])) for r in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            f"{c!s:{a}{w}}" for c, a, w in zip(r, align, widths, strict=True)
-        ).rstrip()
-        for r in rows
-    ]
-    lines.insert(1, "-" * max(map(len, lines)))
-    return "\n".join(lines)
-
-
-def percent(value):
-    """`0.8123` -> `"81.2 %"`."""
+def percent(value: float | None) -> str:
+    """`0.8123` -> `"81.2 %"`; nothing for `None`."""
     return "" if value is None else f"{100 * value:.1f} %"
 
 
-def accuracy_rows(contents):
+def accuracy_rows(contents: Contents) -> list[list]:
     """Heading and one row per domain: accuracies and what the domain adds."""
-    methods = methods_of(contents)
-    rows = [
-        ["domain", "classes", *map(method_label, methods), "private parameters"]
-    ]
+    names = map(method_label, contents.methods)
+    rows = [["domain", "classes", *names, "private parameters"]]
     for facts in contents.domains:
-        numbers = contents.numbers(facts.name)["parameters"]
-        # The base's own training is what the shared network has of it.
-        cells = [
-            percent(
-                contents.accuracy(
-                    facts.name, _method_in_row(m, facts.name, contents)
-                )
-            )
-            for m in methods
-        ]
-        rows.append([facts.name, str(facts.classes), *cells, f"{numbers:,}"])
+        found = [contents.accuracy(facts.name, m) for m in contents.methods]
+        added = contents.costs(facts.name)["parameters"]
+        rows.append(
+            [facts.name, facts.classes, *map(percent, found), f"{added:,}"]
+        )
     return rows
 
 
-def _method_in_row(method, domain, contents):
-    if domain == contents.base and method == "pointwise_sharing":
-        return "base"
-    return method
+def own_parts(export: dict) -> list[int]:
+    """Bytes of each domain's file without the trunk.
+
+    Args:
+        export: `ExportReport.to_dict()`.
+    """
+    trunk = export["sizes"].get("trunk", 0)
+    return [d["complete"] - trunk for d in export["domains"]]
 
 
-def totals(contents):
-    """Numbers of one shared network and of as many separate ones."""
-    trunk = contents.numbers("trunk")["parameters"]
-    slots = [contents.numbers(d.name)["parameters"] for d in contents.domains]
-    return trunk + sum(slots), trunk * len(slots) + sum(slots)
-
-
-def summary_text(contents):
-    """The result of a run in a screenful."""
-    shared, separate = totals(contents)
-    trunk = contents.numbers("trunk")["parameters"]
-    count = len(contents.domains)
-    return "\n".join(
-        [
-            "Validation accuracy",
-            "",
-            format_table(accuracy_rows(contents), "<>"),
-            "",
-            f"Trunk: {trunk:,} parameters, shared by {count} domains and "
-            "stored once.",
-            f"One network for all: {shared:,} parameters; "
-            f"{count} separate networks: {separate:,} "
-            f"({separate / shared:.1f} times as many).",
-            "Isolation: "
-            + (
-                "bit-identical after every step, also from the saved file."
-                if contents.isolated
-                else "VIOLATED, see the report."
-            ),
-            *_export_lines(contents.export),
-            "",
-        ]
+def headline(contents: Contents) -> str:
+    """The result in one or two sentences."""
+    shared, separate = contents.totals
+    means = [
+        f"{method_label(m)} {percent(mean)}"
+        for m in contents.methods
+        if (mean := contents.mean_accuracy(m)) is not None
+    ]
+    isolation = (
+        "After every step everything that was not being trained was "
+        "bit-identical."
+        if contents.isolated
+        else "ISOLATION WAS VIOLATED: see the table below."
+    )
+    return (
+        f"One network of {shared:,} parameters classifies "
+        f"{len(contents.domains)} domains; separate networks would need "
+        f"{separate:,}, {separate / shared:.1f} times as many. "
+        f"Mean validation accuracy on the {len(contents.further)} added "
+        f"domains: {', '.join(means)}. {isolation}"
     )
 
 
-def _export_lines(export):
-    if export is None:
-        return []
-    sizes, domains = export["sizes"], export["domains"]
+def summary_text(contents: Contents) -> str:
+    """The result of a run in a screenful."""
+    shared, separate = contents.totals
+    trunk = contents.costs("trunk")["parameters"]
+    count = len(contents.domains)
+    isolation = (
+        "bit-identical after every step, also from the saved file."
+        if contents.isolated
+        else "VIOLATED, see the report."
+    )
+    text = f"""\
+Validation accuracy
+
+{format_table(accuracy_rows(contents))}
+
+Trunk: {trunk:,} parameters, shared by {count} domains and stored once.
+One network for all: {shared:,} parameters; \
+{count} separate networks: {separate:,} \
+({separate / shared:.1f} times as many).
+Isolation: {isolation}
+"""
+    if contents.export is None:
+        return text
+    sizes, domains = contents.export["sizes"], contents.export["domains"]
     least = min(d["agreement"] for d in domains)
-    return [
+    return text + (
         f"On the device: trunk {sizes['trunk'] / 1000:,.0f} kB once and "
-        f"{sizes['heads'] / 1000:,.0f} kB of own parts; {len(domains)} "
+        f"{sum(own_parts(contents.export)) / 1000:,.0f} kB of own parts; "
+        f"{len(domains)} "
         f"separate files {sizes['separate'] / 1000:,.0f} kB. Same class as "
-        f"in Keras for {percent(least)} of the images of every domain or more."
-    ]
+        f"in Keras for {percent(least)} of the images of every domain or "
+        "more.\n"
+    )

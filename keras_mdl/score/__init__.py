@@ -3,32 +3,60 @@
 Needs no TensorFlow, no Keras and no images: accuracies in, points out.
 """
 
-from keras_mdl.score.annotations import Annotations as Annotations
-from keras_mdl.score.annotations import read_annotations as read_annotations
-from keras_mdl.score.decathlon import decathlon_score as decathlon_score
-from keras_mdl.score.grading import accuracies_of as accuracies_of
-from keras_mdl.score.reference import E_MAX as E_MAX
-from keras_mdl.score.reference import REFERENCE as REFERENCE
-from keras_mdl.score.result import DomainScore as DomainScore
-from keras_mdl.score.result import Score as Score
-from keras_mdl.score.several import score_over_domains as score_over_domains
-from keras_mdl.score.submission import build_results as build_results
-from keras_mdl.score.submission import check_results as check_results
-from keras_mdl.score.submission import read_results as read_results
-from keras_mdl.score.submission import write_results as write_results
+from keras_mdl.score.accuracies import parse_pairs, read_table
+from keras_mdl.score.annotations import Annotations, read_annotations
+from keras_mdl.score.named_images import TFDS_NAME, ImageFiles, TfdsImages
+from keras_mdl.score.points import (
+    DomainScore,
+    Score,
+    decathlon_score,
+    score_over_domains,
+)
+from keras_mdl.score.reference import (
+    E_MAX,
+    KEYS,
+    REFERENCE,
+    category_id,
+    domain_of_id,
+    first_id,
+    key_of,
+    missing_domains,
+    recognised,
+)
+from keras_mdl.score.submission import (
+    accuracies_of,
+    build_results,
+    check_results,
+    domains_in,
+    read_results,
+    write_results,
+)
 
 __all__ = [
     "accuracies_of",
     "Annotations",
     "build_results",
+    "category_id",
     "check_results",
     "decathlon_score",
+    "domain_of_id",
+    "domains_in",
     "DomainScore",
     "E_MAX",
+    "first_id",
+    "ImageFiles",
+    "KEYS",
+    "key_of",
+    "missing_domains",
+    "parse_pairs",
     "read_annotations",
     "read_results",
+    "read_table",
+    "recognised",
     "REFERENCE",
     "Score",
     "score_over_domains",
+    "TFDS_NAME",
+    "TfdsImages",
     "write_results",
 ]

@@ -2,12 +2,14 @@
 
 import csv
 import math
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
 _DOMAIN, _REFERENCE, _ACCURACY = "domain", "reference", "accuracy"
 
 
-def parse_pairs(pairs, percent=False):
+def parse_pairs(pairs: Iterable[str], percent: bool = False) -> dict:
     """Accuracies from strings like `"dtd=0.55"`.
 
     Args:
@@ -21,16 +23,20 @@ def parse_pairs(pairs, percent=False):
         ValueError: For another form, a name that comes twice, or numbers
             that look like the other unit.
     """
-    found = {}
+    entries = []
     for pair in pairs:
         name, equals, text = pair.rpartition("=")
         if not (equals and name.strip()):
             raise ValueError(f"Expected DOMAIN=ACCURACY. Received: {pair!r}")
-        _add(found, name.strip(), _number(text, pair))
-    return to_fractions(found, percent)
+        entries.append((name, text, pair))
+    return _fractions(entries, percent)
 
 
-def read_table(path, columns=None, percent=False):
+def read_table(
+    path: str | os.PathLike,
+    columns: list[str] | None = None,
+    percent: bool = False,
+) -> tuple[dict, dict | None]:
     """Accuracies from a CSV file with a heading.
 
     Args:
@@ -70,65 +76,55 @@ def read_table(path, columns=None, percent=False):
             f"{path} has no accuracy column {', '.join(unknown) or 'at all'}. "
             f"Known columns: {', '.join(others) or 'none'}"
         )
-    accuracies = {c: _column(rows, c, path, percent) for c in columns}
-    if _REFERENCE not in heading:
-        return accuracies, None
-    return accuracies, _column(rows, _REFERENCE, path, percent)
+    wanted = columns + [_REFERENCE] * (_REFERENCE in heading)
+    found = {}
+    for column in wanted:
+        entries = []
+        for number, row in enumerate(rows, start=2):
+            where = f"{path}, row {number}, column {column!r}"
+            if not (row[_DOMAIN] or "").strip():
+                raise ValueError(
+                    f"Expected the name of a domain. Received: {where}"
+                )
+            entries.append((row[_DOMAIN], row[column] or "", where))
+        found[column] = _fractions(entries, percent)
+    references = found.pop(_REFERENCE, None)
+    return found, references
 
 
-def to_fractions(values, percent):
-    """Percent as fractions; fractions that are called percent are refused.
+def _fractions(entries, percent):
+    """`{name: fraction}` of `(name, text, where it stands)`.
 
-    Args:
-        values: Dict from names to numbers.
-        percent: Whether they are percent. Otherwise they are returned as
-            they are: whoever scores them refuses percent.
+    Fractions that are called percent are refused here; percent that are
+    called fractions, by whoever scores them.
     """
-    if not percent or not values:
-        return values
-    for name, value in values.items():
-        if not 0 <= value <= 100:
+    found = {}
+    for name, text, where in entries:
+        name = name.strip()
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            raise ValueError(
+                f"Expected a number as accuracy. Received: {text!r} ({where})"
+            )
+        if name in found:
+            raise ValueError(
+                f"Domain {name!r} must be given once. Received: "
+                f"{found[name]} and {value}"
+            )
+        if percent and not 0 <= value <= 100:
             raise ValueError(
                 f"Percent lie in [0, 100]. Received: {name}={value}"
             )
-    if max(values.values()) <= 1:
+        found[name] = value
+    if not percent:
+        return found
+    if found and max(found.values()) <= 1:
+        first = ", ".join(f"{n}={v}" for n, v in list(found.items())[:3])
         raise ValueError(
             "Expected percent, but no value is above 1: these look like "
-            "fractions. Received: "
-            + ", ".join(f"{n}={v}" for n, v in list(values.items())[:3])
+            f"fractions. Received: {first}"
         )
-    return {name: value / 100 for name, value in values.items()}
-
-
-def _column(rows, column, path, percent):
-    found = {}
-    for number, row in enumerate(rows, start=2):
-        where = f"{path}, row {number}, column {column!r}"
-        name = (row[_DOMAIN] or "").strip()
-        if not name:
-            raise ValueError(
-                f"Expected the name of a domain. Received: {where}"
-            )
-        _add(found, name, _number(row[column] or "", where))
-    return to_fractions(found, percent)
-
-
-def _add(found, name, value):
-    if name in found:
-        raise ValueError(
-            f"Domain {name!r} must be given once. Received: {found[name]} and "
-            f"{value}"
-        )
-    found[name] = value
-
-
-def _number(text, where):
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(
-            f"Expected a number as accuracy. Received: {text!r} ({where})"
-        )
-    return value
+    return {name: value / 100 for name, value in found.items()}

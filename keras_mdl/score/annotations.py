@@ -10,11 +10,11 @@ choosing between models.
 """
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keras_mdl.score.ids import FIRST_IMAGE, STEP, first_id
-from keras_mdl.score.reference import key_of
+from keras_mdl.score.reference import FIRST_IMAGE, STEP, first_id, key_of
 
 _LABELLED = {"train": "train", "validation": "val", "test": "test"}
 SPLITS = tuple(_LABELLED)
@@ -44,17 +44,18 @@ class Annotations:
     categories: dict = field(repr=False)
     labels: dict | None = field(repr=False, default=None)
 
-    def name_of(self, image_id):
-        """The image's name, for messages."""
-        return next(n for n, i in self.images.items() if i == image_id)
 
-
-def image_name(text):
+def image_name(text: str) -> str:
     """The name of an image without the leading `data/`."""
     return text.replace("\\", "/").removeprefix(_PREFIX)
 
 
-def read_annotations(folder, key, split="test", labelled=False):
+def read_annotations(
+    folder: str | os.PathLike,
+    key: str,
+    split: str = "test",
+    labelled: bool = False,
+) -> Annotations:
     """Reads and checks the annotation file of one split.
 
     Args:
@@ -79,29 +80,48 @@ def read_annotations(folder, key, split="test", labelled=False):
             f"`split` must be one of {SPLITS}. Received: split={split!r}"
         )
     path = _find(Path(folder), key, split, labelled)
-    content = _read_json(path)
-    if labelled and not content.get("annotations"):
+    content = read_json(path, dict)
+    has_labels = bool(content.get("annotations"))
+    if labelled and not has_labels:
         raise ValueError(
             f"{path} has no labels (`annotations`). Received: {sorted(content)}"
         )
     images = _images(content, key, path)
     categories = _categories(content, key, path)
     labels = None
-    if content.get("annotations") and (labelled or split != "test"):
-        labels = _labels(content["annotations"], images, categories, path)
+    if has_labels and (labelled or split != "test"):
+        labels = _labels(content, images, categories, path)
     return Annotations(key, split, path, images, categories, labels)
+
+
+def read_json(path: str | os.PathLike, kind: type):
+    """What a JSON file holds: an object (`dict`) or a list (`list`).
+
+    Raises:
+        ValueError: If it is no JSON or holds something else.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:  # also bytes that are no UTF-8
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, kind):
+        what = "one object" if kind is dict else "a list"
+        raise ValueError(
+            f"{path} must be {what}. Received: {type(content).__name__}"
+        )
+    return content
 
 
 def _find(folder, key, split, labelled):
     names = [f"{key}_{_LABELLED[split]}.json"]
-    if split == "test" and not labelled:
+    hint = ""
+    if split == "test" and labelled:
+        hint = "; the files called test_stripped hide the labels"
+    elif split == "test":
         names.insert(0, f"{key}_test_stripped.json")
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    hint = ""
-    if split == "test" and labelled:
-        hint = "; the files called test_stripped hide the labels"
     raise FileNotFoundError(
         f"No annotations of {key!r}, split {split!r}: expected "
         f"{' or '.join(names)} in {str(folder)!r}, the folder `annotations` "
@@ -109,24 +129,11 @@ def _find(folder, key, split, labelled):
     )
 
 
-def _read_json(path):
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # also bytes that are no UTF-8
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"{path} must hold one object with `images` and `categories`. "
-            f"Received: {type(content).__name__}"
-        )
-    return content
-
-
 def _images(content, key, path):
     low, high = first_id(key) + FIRST_IMAGE, first_id(key) + STEP
     images, ids = {}, set()
-    for number, item in _items(content, "images", ("id", "file_name"), path):
-        name = image_name(item["file_name"])
+    for number, file in _items(content, "images", ("id", "file_name"), path):
+        name = image_name(file)
         if not low < number < high:
             raise ValueError(
                 f"Image ids of {key!r} lie between {low + 1} and {high - 1}. "
@@ -148,12 +155,9 @@ def _categories(content, key, path):
         for other in ("train", "val", "test"):
             sibling = path.with_name(f"{key}_{other}.json")
             if sibling != path and sibling.is_file():
-                path, content = sibling, _read_json(sibling)
+                path, content = sibling, read_json(sibling, dict)
                 break
-    found = {
-        number: str(item["name"])
-        for number, item in _items(content, "categories", ("id", "name"), path)
-    }
+    found = dict(_items(content, "categories", ("id", "name"), path))
     low = first_id(key) + 1
     # The order matters as well: the challenge's code counts classes by id,
     # TFDS by their place in this list, and both must mean the same class.
@@ -162,20 +166,15 @@ def _categories(content, key, path):
             f"Category ids of {key!r} must be {low}, {low + 1}, ... in this "
             f"order. Received: {list(found)[:3]}... in {path}"
         )
-    return found
+    return {number: str(name) for number, name in found.items()}
 
 
-def _labels(annotations, images, categories, path):
+def _labels(content, images, categories, path):
     known = set(images.values())
     labels = {}
-    for item in annotations:
-        try:
-            image, category = item["image_id"], item["category_id"]
-        except (TypeError, KeyError) as error:
-            raise ValueError(
-                f"`annotations` of {path} need `image_id` and `category_id`. "
-                f"Received: {item!r}"
-            ) from error
+    for image, category in _items(
+        content, "annotations", ("image_id", "category_id"), path
+    ):
         if image not in known or category not in categories or image in labels:
             raise ValueError(
                 "A label must join one known image with one known category, "
@@ -191,20 +190,19 @@ def _labels(annotations, images, categories, path):
 
 
 def _items(content, part, fields, path):
-    """`(id, item)` of a list in the file, whose items have the fields."""
+    """The fields of each item of a list in the file; ids are integers."""
     items = content.get(part)
     if not isinstance(items, list) or not items:
         raise ValueError(
             f"{path} must have a list `{part}`. Received: {sorted(content)}"
         )
     for item in items:
-        if (
-            not isinstance(item, dict)
-            or not all(f in item for f in fields)
-            or type(item["id"]) is not int
+        if not isinstance(item, dict) or not all(
+            type(item.get(f)) is int if f.endswith("id") else f in item
+            for f in fields
         ):
             raise ValueError(
                 f"`{part}` of {path} need {' and '.join(fields)}. "
                 f"Received: {item!r}"
             )
-        yield item["id"], item
+        yield [item[f] for f in fields]

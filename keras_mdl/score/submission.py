@@ -1,22 +1,30 @@
-"""`results.json`: predictions in the challenge's format, checked.
+"""`results.json`: predictions in the challenge's format, checked and graded.
 
 A JSON list with one object per image, `{"image_id": ..., "category_id": ...}`,
-over all domains; see `ids` for the numbers. The server takes it zipped.
+over all domains; see `reference` for the numbers. The server takes it zipped.
 """
 
 import json
 import operator
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from keras_mdl.files import write_text
-from keras_mdl.score.annotations import image_name
-from keras_mdl.score.ids import domain_of_id
-from keras_mdl.score.reference import KEYS, by_key, missing_domains
+from keras_mdl.score.annotations import Annotations, image_name, read_json
+from keras_mdl.score.reference import (
+    KEYS,
+    by_key,
+    domain_of_id,
+    missing_domains,
+)
 
 _FIELDS = {"image_id", "category_id"}
 
 
-def build_results(predictions, annotations):
+def build_results(
+    predictions: Mapping, annotations: Iterable[Annotations]
+) -> list[dict]:
     """Predicted classes as the challenge's list of ids.
 
     Args:
@@ -33,8 +41,8 @@ def build_results(predictions, annotations):
     Raises:
         ValueError: For a domain, image or class that is missing or unknown.
     """
-    predictions = by_key(predictions)
-    annotations = _by_domain(annotations)
+    predictions = by_key(predictions.items())
+    annotations = by_key((n.key, n) for n in annotations)
     if predictions.keys() != annotations.keys():
         raise ValueError(
             "Predictions and annotations must be of the same domains. "
@@ -63,7 +71,11 @@ def build_results(predictions, annotations):
     return results
 
 
-def check_results(results, annotations, partial=False):
+def check_results(
+    results: list[dict],
+    annotations: Iterable[Annotations],
+    partial: bool = False,
+) -> None:
     """Refuses a list that the challenge would refuse or grade wrongly.
 
     Args:
@@ -75,7 +87,7 @@ def check_results(results, annotations, partial=False):
         ValueError: For a missing domain, for images that are missing,
             unknown or there twice, and for categories of another domain.
     """
-    annotations = _by_domain(annotations)
+    annotations = by_key((n.key, n) for n in annotations)
     missing = missing_domains(annotations)
     if missing and not partial:
         raise ValueError(
@@ -83,40 +95,54 @@ def check_results(results, annotations, partial=False):
             f"fewer). Missing: {', '.join(missing)}. "
             f"Known domains: {', '.join(KEYS)}"
         )
-    owners = {i: n for n in annotations.values() for i in n.images.values()}
-    seen = set()
+    wanted = {
+        image: (notes, name)
+        for notes in annotations.values()
+        for name, image in notes.images.items()
+    }
+    left = dict(wanted)
     for image, category in map(_pair, _list(results)):
-        if image not in owners:
+        if image not in wanted:
             key = domain_of_id(image)
+            known = ", ".join(
+                f"{k} {min(n.images.values())} to {max(n.images.values())}"
+                for k, n in annotations.items()
+            )
             raise ValueError(
                 f"Image id {image} is in no annotation file"
                 + (f"; by its number it belongs to {key!r}" if key else "")
-                + f". Known: {_ranges(annotations)}"
+                + f". Known: {known}"
             )
-        if image in seen:
+        notes, name = wanted[image]
+        if image not in left:
             raise ValueError(
                 "Every image must be there once. Received more than once: "
-                f"image_id={image} ({owners[image].name_of(image)})"
+                f"image_id={image} ({name})"
             )
-        seen.add(image)
-        known = owners[image].categories
-        if category not in known:
+        del left[image]
+        if category not in notes.categories:
             raise ValueError(
-                f"Categories of {owners[image].key!r} are {min(known)} to "
-                f"{max(known)}. Received: category_id={category} for "
-                f"image_id={image}"
+                f"Categories of {notes.key!r} are {min(notes.categories)} to "
+                f"{max(notes.categories)}. Received: category_id={category} "
+                f"for image_id={image}"
             )
-    for key, notes in annotations.items():
-        absent = [n for n, i in notes.images.items() if i not in seen]
-        if absent:
-            raise ValueError(
-                f"Domain {key!r} needs one entry for each of its "
-                f"{len(notes.images)} images. Missing: {len(absent)}, the "
-                f"first {notes.images[absent[0]]} ({absent[0]})"
-            )
+    if left:
+        image, (notes, name) = next(iter(left.items()))
+        absent = sum(n is notes for n, _ in left.values())
+        raise ValueError(
+            f"Domain {notes.key!r} needs one entry for each of its "
+            f"{len(notes.images)} images. Missing: {absent}, the first "
+            f"{image} ({name})"
+        )
 
 
-def write_results(path, results, annotations, partial=False, overwrite=False):
+def write_results(
+    path: str | os.PathLike,
+    results: list[dict],
+    annotations: Iterable[Annotations],
+    partial: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Checks a list of results, then writes it: wholly or not at all.
 
     Args:
@@ -140,19 +166,55 @@ def write_results(path, results, annotations, partial=False, overwrite=False):
     write_text(path, json.dumps(results))
 
 
-def read_results(path):
+def read_results(path: str | os.PathLike) -> list[dict]:
     """A list of results from a file; `check_results` says what is in it.
 
     Raises:
         ValueError: If it is not a list of pairs of ids.
     """
-    try:
-        results = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}") from error
-    for item in _list(results):
+    results = read_json(path, list)
+    for item in results:
         _pair(item)
     return results
+
+
+def domains_in(results: list[dict]) -> list[str]:
+    """The domains that a list of results has images of, by their ids."""
+    found = {domain_of_id(item["image_id"]) for item in results}
+    return [key for key in KEYS if key in found]
+
+
+def accuracies_of(
+    results: list[dict],
+    annotations: Iterable[Annotations],
+    partial: bool = False,
+) -> dict:
+    """Accuracies by domain: the part of its images that are right.
+
+    Args:
+        results: List as of `build_results`.
+        annotations: Iterable of `Annotations` with labels.
+        partial: Whether domains of the decathlon may be missing.
+
+    Returns:
+        Dict from keys to fractions in [0, 1], for `decathlon_score`.
+
+    Raises:
+        ValueError: As `check_results`, or where labels are hidden.
+    """
+    annotations = list(annotations)
+    hidden = [n.key for n in annotations if n.labels is None]
+    if hidden:
+        raise ValueError(
+            "Grading needs labels. Received: hidden labels of "
+            f"{', '.join(hidden)}"
+        )
+    check_results(results, annotations, partial)
+    answers = {r["image_id"]: r["category_id"] for r in results}
+    return {
+        n.key: sum(answers[i] == c for i, c in n.labels.items()) / len(n.labels)
+        for n in annotations
+    }
 
 
 def _label(value, count, where):
@@ -166,19 +228,6 @@ def _label(value, count, where):
             f"Received: {value!r}"
         )
     return label
-
-
-def _by_domain(annotations):
-    annotations = list(annotations)
-    found = {}
-    for notes in annotations:
-        if notes.key in found:
-            raise ValueError(
-                f"Domain {notes.key!r} must be given once. Received: "
-                f"{found[notes.key].path} and {notes.path}"
-            )
-        found[notes.key] = notes
-    return {key: found[key] for key in KEYS if key in found}
 
 
 def _list(results):
@@ -201,10 +250,3 @@ def _pair(item):
             f"category_id. Received: {item!r}"
         )
     return item["image_id"], item["category_id"]
-
-
-def _ranges(annotations):
-    return ", ".join(
-        f"{key} {min(n.images.values())} to {max(n.images.values())}"
-        for key, n in annotations.items()
-    )

@@ -11,8 +11,7 @@ import tiny
 from keras_mdl import load_model
 from keras_mdl.data.pixels import rgb_from_file
 from keras_mdl.runs import fitting
-from keras_mdl.score import REFERENCE, read_results
-from keras_mdl.score.reference import KEYS
+from keras_mdl.score import KEYS, REFERENCE, read_results
 
 PAIR = ("daimlerpedcls", "dtd")
 pytestmark = [

@@ -4,7 +4,9 @@ import html.parser
 import re
 
 import pytest
+from matplotlib.figure import Figure
 
+from keras_mdl.report import compare_page
 from keras_mdl.report.compare_figure import accuracy_against_bytes
 from keras_mdl.report.compare_page import (
     compare_text,
@@ -77,6 +79,14 @@ def summary(rows):
     return summarize_rows(rows, SETTINGS)
 
 
+@pytest.fixture
+def quick(monkeypatch):
+    """An empty figure, for tests of a page's words."""
+    monkeypatch.setattr(
+        compare_page, "accuracy_against_bytes", lambda *_: Figure()
+    )
+
+
 def test_means_are_over_domains_and_half_ranges_over_seeds(summary):
     proposed = summary.methods[1]
     assert proposed.accuracy["one"].mean == pytest.approx(0.71)
@@ -109,6 +119,7 @@ def test_score_has_the_individual_networks_as_reference(summary):
     ],
     ids=["absent", "unfinished"],
 )
+@pytest.mark.usefixtures("quick")
 def test_without_references_there_is_no_score(rows, change, told):
     summary = summarize_rows([r for r in rows if change(r)], SETTINGS)
     assert all(m.score is None for m in summary.methods)
@@ -125,6 +136,7 @@ def test_perfect_references_give_no_score(rows):
     assert "no error on two" in summary.score_note
 
 
+@pytest.mark.usefixtures("quick")
 def test_unfinished_methods_have_no_mean_and_no_point(rows):
     rows = [
         r for r in rows
@@ -142,6 +154,7 @@ def test_unfinished_methods_have_no_mean_and_no_point(rows):
     assert summary.to_dicts()[2]["missing"] == 2
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_violation_is_loud(rows):
     rows[-1]["others_bit_identical"] = False
     summary = summarize_rows(rows, SETTINGS)
@@ -232,11 +245,12 @@ CROWD = [
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
 def test_the_picture_names_every_method_legibly(theme):
     figure = accuracy_against_bytes(CROWD, theme)
-    names, _, inside = boxes(figure)
-    assert len(names) == len(CROWD)
+    names, points, inside = boxes(figure)
+    assert len(names) == len(points) == len(CROWD)
     for i, a in enumerate(names):
         assert inside.x0 <= a.x0
         assert a.x1 <= inside.x1 + 2
+        assert not any(a.contains(x, y) for x, y in points)
         for b in names[:i]:
             assert not (
                 min(a.x1, b.x1) - max(a.x0, b.x0) > 2

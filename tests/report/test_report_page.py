@@ -10,7 +10,8 @@ import pytest
 from keras_mdl.report import write_report
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.report.page import headline, render_report
-from keras_mdl.report.text import format_table, summary_text
+from keras_mdl.report.text import summary_text
+from keras_mdl.tables import format_table
 
 METHODS = {"classifier_only": 0.4, "pointwise_sharing": 0.7, "individual": 0.8}
 
@@ -39,7 +40,7 @@ def _parameters(owner, count):
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def contents():
     further = ["one", "two"]
     metrics = [_row("trained", "ground", "base", "validation", 0.9)]
@@ -94,10 +95,20 @@ def contents():
                 for i in range(3)
             ],
         },
+        export={
+            "mode": "dyn_conv",
+            "sizes": {"separate": 15_000, "trunk": 4_000, "bundle": 6_500},
+            "domains": [
+                {"domain": n, "complete": 5_000, "pack": 900, "shared": 1.0,
+                 "accuracy_keras": 0.7, "accuracy": 0.69, "agreement": 0.98,
+                 "images": 20}
+                for n in names
+            ],
+        },
     )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(contents):
     return render_report(contents)
 
@@ -110,6 +121,7 @@ def test_every_section_is_there(page):
         "No domain disturbed another",
         "Training",
         "Soft sharing",
+        "On the device",
         "Sample predictions",
         "All measurements",
         "Settings and versions",
@@ -134,7 +146,7 @@ def test_pictures_have_alternatives_for_both_themes(page):
     assert images
     for image in images:
         assert len(re.search(r'alt="(.*?)"', image).group(1)) > 20
-    assert page.count('prefers-color-scheme: dark)" srcset=') == 4
+    assert page.count('prefers-color-scheme: dark)" srcset=') == 5
     accuracy = re.search(r'alt="(Validation accuracy\. .*?)"', page).group(1)
     assert "one: classifier only 40.0 %, proposed 70.0 %" in accuracy
 
@@ -200,6 +212,8 @@ def test_summary_text(contents):
         "one", "4", "40.0", "%", "70.0", "%", "80.0", "%", "100",
     ]  # fmt: skip
     assert "shared by 3 domains" in text
+    assert "trunk 4 kB once and 3 kB of own parts; 3 separate" in text
+    assert "for 98.0 % of the images" in text
 
 
 def test_format_table():
@@ -210,20 +224,32 @@ def test_format_table():
 
 def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
     told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates folded"
+    page = " ".join(page.split())
     assert told in page
     assert "vary by 4.0 % of their size" in page
     assert "layer0: one 0.25, two 0.75." in page
     assert ">0.50</td>" in page
     assert "0.69 where all have the same" in page
-    without = render_report(replace(contents, soft_sharing=None))
-    assert "Soft sharing" not in without
 
 
-def test_runs_without_comparisons(contents):
+def test_what_a_domain_adds_on_a_device(page):
+    page = " ".join(page.split())
+    assert "further domain needs 1 kB of its own on average" in page
+    assert (
+        '<th scope="row">one</th><td class="n">5</td><td class="n">1</td>'
+        '<td class="n">1</td><td class="n">100.0 %</td>' in page
+    )
+
+
+def test_runs_without_comparisons_and_experiments(contents):
     only = [
         r for r in contents.metrics
         if r["method"] in ("base", "pointwise_sharing")
     ]  # fmt: skip
-    page = render_report(replace(contents, metrics=only))
+    contents = replace(contents, metrics=only, soft_sharing=None, export=None)
+    page = render_report(contents)
+    assert "Soft sharing" not in page
+    assert "On the device" not in page
+    assert "On the device" not in summary_text(contents)
     assert "proposed 70.0 %" in page
     assert "individual 8" not in page

@@ -10,8 +10,7 @@ import pytest
 from published import COLUMNS, ROWS, row
 
 from keras_mdl.data import decathlon
-from keras_mdl.score import E_MAX, REFERENCE, decathlon_score
-from keras_mdl.score.reference import KEYS, key_of
+from keras_mdl.score import E_MAX, KEYS, REFERENCE, decathlon_score, key_of
 
 
 @pytest.mark.parametrize("name", [n for n, r in ROWS.items() if r[2]])
@@ -182,7 +181,7 @@ def test_what_is_refused(change, message):
 
 
 def test_other_types_and_nothing_are_refused():
-    with pytest.raises(TypeError, match=r"mapping from decathlon domains.*0.5"):
+    with pytest.raises(TypeError, match=r"mapping from names of domains.*0.5"):
         decathlon_score([0.5] * 10)
     with pytest.raises(ValueError, match="At least one domain"):
         decathlon_score({}, partial=True)

@@ -5,9 +5,13 @@ import warnings
 import challenge
 import pytest
 
-from keras_mdl.score import build_results, read_annotations
-from keras_mdl.score.image_files import ImageFiles
-from keras_mdl.score.tfds_images import TFDS_NAME, TfdsImages
+from keras_mdl.score import (
+    TFDS_NAME,
+    ImageFiles,
+    TfdsImages,
+    build_results,
+    read_annotations,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

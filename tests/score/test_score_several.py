@@ -2,8 +2,13 @@
 
 import pytest
 
-from keras_mdl.score import REFERENCE, decathlon_score, score_over_domains
-from keras_mdl.score.accuracies import parse_pairs, read_table
+from keras_mdl.score import (
+    REFERENCE,
+    decathlon_score,
+    parse_pairs,
+    read_table,
+    score_over_domains,
+)
 
 
 def test_it_is_the_decathlon_where_the_references_are():

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 
 from keras_mdl.score import (
+    KEYS,
     accuracies_of,
     build_results,
+    category_id,
     check_results,
     decathlon_score,
+    domain_of_id,
+    domains_in,
+    first_id,
     read_annotations,
     read_results,
     write_results,
 )
-from keras_mdl.score.grading import domains_in
-from keras_mdl.score.ids import category_id, domain_of_id, first_id
-from keras_mdl.score.reference import KEYS
 
 PAIR = ("dtd", "svhn")
 
@@ -124,7 +126,7 @@ BROKEN = {
     "label_twice": (lambda c: c["annotations"].append(c["annotations"][0]),
                     "once. Received: image_id=40200003"),
     "label_form": (lambda c: c["annotations"][0].pop("category_id"),
-                   "need `image_id` and `category_id`"),
+                   "need image_id and category_id"),
     "unlabelled": (lambda c: c["annotations"].pop(),
                    "has 3 images. Received: labels of 2"),
     "no_labels": (lambda c: c.pop("annotations"), "has no labels"),

@@ -106,7 +106,7 @@ def _check_flags(args):
 
 def _scores(args):
     """`{name: Score}`."""
-    from keras_mdl.score.accuracies import parse_pairs, read_table
+    from keras_mdl.score import parse_pairs, read_table
 
     references = None
     if args.results is not None:
@@ -131,8 +131,7 @@ def _scores(args):
 
 
 def _score(accuracies, references, partial):
-    from keras_mdl.score.decathlon import decathlon_score
-    from keras_mdl.score.several import score_over_domains
+    from keras_mdl.score import decathlon_score, score_over_domains
 
     if references is not None:
         return score_over_domains(accuracies, references)
@@ -140,10 +139,13 @@ def _score(accuracies, references, partial):
 
 
 def _graded(args):
-    from keras_mdl.score.annotations import read_annotations
-    from keras_mdl.score.grading import accuracies_of, domains_in
-    from keras_mdl.score.reference import KEYS
-    from keras_mdl.score.submission import read_results
+    from keras_mdl.score import (
+        KEYS,
+        accuracies_of,
+        domains_in,
+        read_annotations,
+        read_results,
+    )
 
     results = read_results(args.results)
     # A file with fewer domains is to be refused for those that it lacks.

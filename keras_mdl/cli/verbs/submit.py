@@ -88,10 +88,13 @@ def run(args, console, parser):
     quiet_import()
     from keras_mdl.cli import loading
     from keras_mdl.cli.results import finish
-    from keras_mdl.score.annotations import read_annotations
-    from keras_mdl.score.image_files import ImageFiles
-    from keras_mdl.score.reference import missing_domains
-    from keras_mdl.score.submission import build_results, write_results
+    from keras_mdl.score import (
+        ImageFiles,
+        build_results,
+        missing_domains,
+        read_annotations,
+        write_results,
+    )
 
     model = loading.open_model(args.model)
     size = loading.size_of(model, args)
@@ -136,7 +139,7 @@ def run(args, console, parser):
 
 def _chosen(args, model):
     """`{key: (domain of the model, its TfdsImages or None)}`."""
-    from keras_mdl.score.reference import KEYS, recognised
+    from keras_mdl.score import KEYS, recognised
 
     specs = args.data
     if specs is None:
@@ -167,8 +170,7 @@ def _chosen(args, model):
 
 def _parsed(args, spec):
     """Name in the model, key of the challenge, and `TfdsImages` or `None`."""
-    from keras_mdl.score.reference import key_of
-    from keras_mdl.score.tfds_images import TfdsImages
+    from keras_mdl.score import TfdsImages, key_of
 
     name, equals, source = spec.partition("=")
     if not equals or pathlib.Path(spec).exists():

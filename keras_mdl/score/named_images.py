@@ -1,4 +1,4 @@
-"""Images of a decathlon split in TFDS, each with its name.
+"""Images of a decathlon split, each with its name: from files, from TFDS.
 
 A submission joins images and ids by name, so the name has to come from the
 same reading as the pixels. TensorFlow Datasets and `keras_mdl.data` are
@@ -6,11 +6,61 @@ imported where they are used: scoring alone needs neither.
 """
 
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from keras_mdl.score.annotations import Annotations
 from keras_mdl.score.reference import key_of
 
 TFDS_NAME = "visual_domain_decathlon"
+
+
+class ImageFiles:
+    """The challenge's image files, in the order of the annotations.
+
+    Args:
+        annotations: `Annotations` of the split.
+        root: Folder with `KEY/test/000001.jpg` (or `data/KEY/...`), as the
+            challenge's archives unpack.
+
+    Raises:
+        FileNotFoundError: If a file is missing; before anything is decoded.
+    """
+
+    def __init__(self, annotations: Annotations, root: str | os.PathLike):
+        self._paths = {}
+        for name in annotations.images:
+            path = Path(root, name)
+            self._paths[name] = (
+                path if path.is_file() else Path(root, "data", name)
+            )
+        absent = [n for n, p in self._paths.items() if not p.is_file()]
+        if absent:
+            raise FileNotFoundError(
+                f"Domain {annotations.key!r} has {len(self._paths)} images in "
+                f"{annotations.path}. Missing below {str(root)!r}: "
+                f"{len(absent)}, the first {absent[0]}"
+            )
+
+    def __len__(self):
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[tuple]:
+        """Yields `(name, uint8 array (h, w, 3))`.
+
+        Raises:
+            ValueError: For a file that is no image; names it.
+        """
+        from keras_mdl.data.pixels import rgb_from_file
+
+        for name, path in self._paths.items():
+            try:
+                yield name, rgb_from_file(path)
+            except (OSError, ValueError, SyntaxError, EOFError) as error:
+                raise ValueError(
+                    f"Cannot read the image {path}: {error}"
+                ) from error
 
 
 class TfdsImages:
@@ -26,7 +76,7 @@ class TfdsImages:
         ValueError: If it is another data set or has no such split.
     """
 
-    def __init__(self, builder, split):
+    def __init__(self, builder, split: str):
         if builder.name != TFDS_NAME:
             raise ValueError(
                 f"Expected the TFDS data set {TFDS_NAME!r}, which names its "
@@ -42,7 +92,9 @@ class TfdsImages:
         self._split = split
 
     @classmethod
-    def from_key(cls, key, split, data_dir=None):
+    def from_key(
+        cls, key: str, split: str, data_dir: str | os.PathLike | None = None
+    ) -> "TfdsImages":
         """The prepared TFDS data of one domain.
 
         Args:
@@ -67,7 +119,7 @@ class TfdsImages:
         return cls(builder, split)
 
     @classmethod
-    def from_folder(cls, path, split):
+    def from_folder(cls, path: str | os.PathLike, split: str) -> "TfdsImages":
         """A prepared TFDS folder of one domain.
 
         Raises:
@@ -88,7 +140,7 @@ class TfdsImages:
     def __len__(self):
         return self._builder.info.splits[self._split].num_examples
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[tuple]:
         """Yields `(name, uint8 array (h, w, 3))`, each image once."""
         import tensorflow_datasets as tfds
 
