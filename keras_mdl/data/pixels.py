@@ -1,10 +1,40 @@
 """Any picture becomes one thing: a uint8 array of shape `(h, w, 3)`."""
 
+from contextlib import suppress
+
 import numpy as np
+from PIL import Image, ImageFile, ImageOps
 
 _CHANNELS = (1, 2, 3, 4)
 # Formats in which every pixel may be partly transparent.
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+# What Pillow registers beside pictures: films, and pages that need a program.
+_NO_PICTURES = ("EPS", "MPEG")
+# What Pillow raises for a damaged file depends on the format's reader.
+READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError,
+               OverflowError, Image.DecompressionBombError)  # fmt: skip
+
+
+def extensions() -> set:
+    """Extensions of the image files that can be read here, as ".png".
+
+    Pillow's own and those that plugins have registered. `pillow-heif` (for
+    `.heic`) is registered here if it is installed.
+    """
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    found = set()
+    for extension, kind in Image.registered_extensions().items():
+        reader = Image.OPEN.get(kind, (None,))[0]
+        # Stubs know a format by name and cannot read it.
+        stub = isinstance(reader, type) and issubclass(
+            reader, ImageFile.StubImageFile
+        )
+        if reader and not stub and kind not in _NO_PICTURES:
+            found.add(extension)
+    return found
 
 
 def rgb_from_array(array, what="image"):
@@ -81,8 +111,6 @@ def rgb_from_file(file):
         OSError, ValueError, SyntaxError: If the file is empty, truncated or
             not an image.
     """
-    from PIL import Image, ImageOps
-
     with Image.open(file) as image:
         image.load()
         return _rgb_from_pil(ImageOps.exif_transpose(image))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_mdl.data import DomainData
+from keras_mdl.data import from_arrays
 from keras_mdl.data.pixels import rgb_from_array
 
 IMAGES = np.arange(4 * 6 * 5 * 3, dtype=np.uint8).reshape(4, 6, 5, 3)
@@ -11,7 +11,7 @@ LABELS = np.array([0, 1, 2, 1])
 
 
 def make(images=IMAGES, labels=LABELS, **options):
-    return DomainData.from_arrays("d", {"train": (images, labels)}, **options)
+    return from_arrays("d", {"train": (images, labels)}, **options)
 
 
 def test_domain_follows_from_the_arrays():
@@ -97,7 +97,7 @@ def test_labels_beyond_the_classes():
 @pytest.mark.parametrize("hidden", [None, [-1, -1, -1, -1]])
 def test_hidden_labels(hidden):
     splits = {"train": (IMAGES, LABELS), "test": (IMAGES, hidden)}
-    data = DomainData.from_arrays("d", splits)
+    data = from_arrays("d", splits)
     assert data.labels("test") is None
     batch = data.batches("test")[0]
     assert batch.shape == (4, 6, 5, 3)
@@ -121,9 +121,9 @@ def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="'train'"):
         make().size("validation")
     with pytest.raises(ValueError, match="map split names"):
-        DomainData.from_arrays("d", [IMAGES, LABELS])
+        from_arrays("d", [IMAGES, LABELS])
     with pytest.raises(ValueError, match="tuple"):
-        DomainData.from_arrays("d", {"train": IMAGES})
+        from_arrays("d", {"train": IMAGES})
     with pytest.raises(ValueError, match="seed"):
         make().batches("train", seed=-1)
     with pytest.raises(ValueError, match="batch_size"):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from keras_mdl.data import DomainData, Preprocess, decathlon
-from keras_mdl.data.render import resize
+from keras_mdl.data import Preprocess, decathlon, from_arrays
+from keras_mdl.data.augment import crop
+from keras_mdl.data.render import resized
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 40, 60, 3), np.uint8)
@@ -12,7 +13,7 @@ LABELS = np.array([0, 1, 0, 1, 0, 1])
 
 
 def batch(preprocess, training=False, flip=False, **options):
-    data = DomainData.from_arrays("d", {"train": (IMAGES, LABELS)}, flip=flip)
+    data = from_arrays("d", {"train": (IMAGES, LABELS)}, flip=flip)
     loader = data.batches("train", 6, preprocess, training=training, **options)
     return loader[0][0]
 
@@ -28,7 +29,7 @@ def test_pixels_are_left_alone_by_default():
     [(20, (20, 30)), (80, (80, 120)), ((10, 30), (10, 30)), (None, (40, 60))],
 )
 def test_resize(size, shape):
-    assert resize(IMAGES[0], size).shape == (*shape, 3)
+    assert resized(IMAGES[0], size).shape == (*shape, 3)
 
 
 def test_resize_is_antialiased_bilinear_as_in_tensorflow():
@@ -36,7 +37,7 @@ def test_resize_is_antialiased_bilinear_as_in_tensorflow():
 
     for size in ((13, 17), (64, 80)):
         other = tf.image.resize(IMAGES[0], size, antialias=True)
-        difference = np.abs(resize(IMAGES[0], size) - np.asarray(other))
+        difference = np.abs(resized(IMAGES[0], size) - np.asarray(other))
         assert difference.max() < 1.5
         assert difference.mean() < 0.5
 
@@ -48,7 +49,7 @@ def test_centre_crop():
 
 def test_random_crops_reach_every_offset():
     ramp = np.arange(10, dtype=np.uint8) * np.ones((600, 10, 10), np.uint8)
-    data = DomainData.from_arrays("d", {"train": (ramp, [0, 1] * 300)})
+    data = from_arrays("d", {"train": (ramp, [0, 1] * 300)})
     crops = data.batches("train", 600, Preprocess(train_crop=8), training=True)
     offsets = np.bincount(crops[0][0][:, 0, 0, 0].astype(int))
     assert len(offsets) == 3
@@ -57,8 +58,6 @@ def test_random_crops_reach_every_offset():
 
 @pytest.mark.parametrize("mode", ["reflect", "zero"])
 def test_padding(mode):
-    from keras_mdl.data.render import _crop
-
     padded = np.pad(
         IMAGES[0],
         ((5, 5), (5, 5), (0, 0)),
@@ -66,7 +65,13 @@ def test_padding(mode):
     )
     for where, top, left in (((0, 0), 0, 0), ((0.99, 0.99), 10, 10)):
         np.testing.assert_array_equal(
-            _crop(IMAGES[0], (40, 60), where, 5, mode),
+            crop(
+                IMAGES[0],
+                (40, 60),
+                5,
+                mode,
+                {"row": where[0], "column": where[1]},
+            ),
             padded[top : top + 40, left : left + 60],
         )
 
@@ -166,7 +171,7 @@ def test_decathlon_recipes(name):
 
 def test_pedestrians_stay_upright():
     grey = np.zeros((4, 144, 72), np.uint8)
-    data = DomainData.from_arrays("p", {"train": (grey, [0, 1, 0, 1])})
+    data = from_arrays("p", {"train": (grey, [0, 1, 0, 1])})
     recipe = Preprocess.decathlon("daimlerpedcls")
     for training in (False, True):
         found = data.batches("train", 4, recipe, training=training)[0][0]
