@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from keras_mdl import Domain
 from keras_mdl.data import from_arrays
 from keras_mdl.data.pixels import rgb_from_array
 
@@ -134,3 +135,31 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 def test_renaming():
     assert make().renamed("other").domain.name == "other"
+
+
+def test_train_and_validation_can_be_pooled():
+    more = IMAGES[:2, ::-1]
+    splits = {
+        "train": (IMAGES, LABELS),
+        "validation": (more, [2, 0]),
+        "test": (more, None),
+    }
+    data = from_arrays("d", splits).pooled()
+    assert data.splits == ("train", "test")
+    assert data.labels("train").tolist() == [0, 1, 2, 1, 2, 0]
+    images = data.batches("train", 6)[0][0]
+    np.testing.assert_array_equal(images, np.concatenate([IMAGES, more]))
+    assert data.domain == from_arrays("d", splits).domain
+    with pytest.raises(ValueError, match="'validation'"):
+        make().pooled()
+    splits["validation"] = (more, None)
+    with pytest.raises(ValueError, match="hidden"):
+        from_arrays("d", splits).pooled()
+
+
+def test_a_domain_may_be_given_instead_of_a_name():
+    domain = Domain("signs", ["stop", "go"], (0.1,) * 3, (0.2,) * 3)
+    data = from_arrays(domain, {"images": (IMAGES, None)})
+    assert data.domain == domain
+    with pytest.raises(ValueError, match="2 at index 2"):
+        from_arrays(domain, {"train": (IMAGES, LABELS)})

@@ -1,5 +1,7 @@
 """Folders: every kind of image file, and everything that may be wrong."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -194,6 +196,7 @@ def test_folders_above_the_limit_are_decoded_as_needed(root):
     lazy = from_folder(root, memory_limit=200)
     assert "decoded from files" in repr(lazy)
     assert lazy.domain == kept.domain
+    assert lazy.pooled().size("train") == 10
     options = {"preprocess": Preprocess.default(4), "training": True}
     for a, b in zip(
         lazy.batches("train", 2, **options),
@@ -222,3 +225,159 @@ def test_folders_of_splits_are_not_taken_for_classes(
             picture().save(tmp_path / folder / name / "0.png")
     with pytest.raises(ValueError, match=message):
         from_folder(tmp_path)
+
+
+def tree(root, *paths):
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        picture().save(root / path)
+    return root
+
+
+@pytest.mark.parametrize(
+    "splits",
+    [
+        ("training_set", "test_set"),
+        ("test", "validation"),
+        ("asl_train", "asl_test"),
+        ("trainData", "testData"),
+        ("fold1", "fold2", "fold3"),
+        ("seg_train", "seg_test", "seg_pred"),
+        ("TEST-IMAGES", "dev"),
+    ],
+)
+def test_splits_by_other_names_are_not_trained_as_classes(tmp_path, splits):
+    for split in splits:
+        tree(tmp_path, f"{split}/cat/0.png", f"{split}/dog/0.png")
+    with pytest.raises(ValueError, match=r"Name them 'train' and.*cat, dog"):
+        from_folder(tmp_path)
+
+
+def test_splits_without_class_folders_are_not_trained_as_classes(tmp_path):
+    tree(tmp_path, "train2017/0.png", "val2017/0.png")
+    with pytest.raises(ValueError, match="Name them 'train'"):
+        from_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ("test", "blood", "urine"),
+        ("train", "bus", "car"),
+        ("training_shoe", "boot"),
+        ("protest", "parade"),
+        ("evaluated", "new"),
+    ],
+)
+def test_classes_may_have_the_name_of_a_split(tmp_path, classes):
+    tree(tmp_path, *(f"{name}/{i}.png" for name in classes for i in (0, 1)))
+    # Sub-folders of a class are no classes either.
+    tree(tmp_path, f"{classes[1]}/old/2.png")
+    assert from_folder(tmp_path).domain.classes == tuple(sorted(classes))
+
+
+@pytest.mark.parametrize(
+    "name", [b"caf\xe9", b"new\nline", b"bell\x07", "line\u2028".encode()]
+)
+def test_class_folders_whose_names_are_no_text(root, name):
+    os.rename(os.fsencode(root / "cat"), os.path.join(os.fsencode(root), name))
+    with pytest.raises(ValueError, match="one line of text") as error:
+        from_folder(root)
+    assert repr(os.fsdecode(name)) in str(error.value)
+
+
+@pytest.mark.parametrize("target", [".", "..", "../deep", "../../cat"])
+def test_links_to_what_is_above_are_not_followed_again(root, target):
+    tree(root, "cat/deep/5.png")
+    (root / "cat" / "deep" / "link").symlink_to(target)
+    data = from_folder(root, validation_fraction=0)
+    assert np.bincount(data.labels("train")).tolist() == [6, 5]
+
+
+def test_a_file_linked_twice_in_its_class_counts_once(root):
+    (root / "cat" / "again.png").symlink_to("0.png")
+    (root / "cat" / "all").symlink_to(".")
+    assert from_folder(root, validation_fraction=0).size("train") == 10
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        ("cat/dog.png", "../dog/0.png"),
+        ("cat/dogs", "../dog"),
+        ("kitten", "cat"),
+    ],
+)
+def test_a_file_of_two_classes_is_refused(root, link, target):
+    (root / link).symlink_to(target)
+    with pytest.raises(ValueError, match="one file in two places"):
+        from_folder(root)
+
+
+def test_a_file_of_two_splits_is_refused(tmp_path):
+    tree(tmp_path, "train/a/0.png", "train/b/0.png", "val/a/1.png")
+    (tmp_path / "val" / "b").symlink_to("../train/b")
+    with pytest.raises(ValueError, match="one file in two places"):
+        from_folder(tmp_path)
+
+
+def test_linked_classes_and_files_are_read(root, tmp_path_factory):
+    store = tree(tmp_path_factory.mktemp("store"), "eel/0.png", "1.png")
+    (root / "eel").symlink_to(store / "eel")
+    (root / "cat" / "x.png").symlink_to(store / "1.png")
+    data = from_folder(root, validation_fraction=0)
+    assert np.bincount(data.labels("train")).tolist() == [6, 5, 1]
+
+
+def unreadable(root):
+    """Files that cannot even be looked at."""
+    (root / "cat" / "lost.png").symlink_to("nowhere.png")
+    (root / "cat" / "round.jpg").symlink_to("round.jpg")
+    (root / "dog" / "far.gif").symlink_to("/no/such/place.gif")
+    os.mkfifo(root / "dog" / "pipe.png")
+    return {"lost.png", "round.jpg", "far.gif", "pipe.png"}
+
+
+def test_links_that_lead_nowhere_are_bad_images(root):
+    names = unreadable(root)
+    with pytest.raises(ValueError, match="4 of 14") as error:
+        from_folder(root)
+    assert all(name in str(error.value) for name in names)
+    data = from_folder(root, on_bad_image="skip")
+    assert {path.rsplit("/", 1)[1] for path in data.skipped} == names
+    assert data.size("train") + data.size("validation") == 10
+
+
+def test_a_class_that_is_a_link_to_nothing_is_said(root):
+    (root / "eel").symlink_to("/no/such/folder")
+    with pytest.raises(ValueError, match=r"lead nowhere.*eel"):
+        from_folder(root)
+
+
+@pytest.mark.parametrize("extension", ["avif", "jp2", "tga", "apng", "qoi"])
+def test_whatever_pillow_opens_is_read(root, extension):
+    picture().save(root / "cat" / f"x.{extension}")
+    found = by_name(root, f"x.{extension}")
+    np.testing.assert_allclose(found[0, 0], (10, 200, 30), atol=6)
+
+
+def test_what_plugins_register_is_read(root, monkeypatch):
+    picture().save(root / "cat" / "x.png")
+    (root / "cat" / "x.png").rename(root / "cat" / "x.heic")
+    with pytest.warns(UserWarning, match=r"1 \.heic"):
+        assert from_folder(root).ignored == {".heic": 1}
+    Image.init()
+    monkeypatch.setitem(Image.EXTENSION, ".heic", "PNG")
+    assert by_name(root, "x.heic").shape == (6, 8, 3)
+
+
+def test_ignored_files_are_counted_by_extension(root):
+    for name in ("a.txt", "b.TXT", "c.h5", "d.mpg", "e.pdf", "LICENSE"):
+        (root / "cat" / name).write_text("x")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store"):
+        (root / "dog" / name).write_text("x")
+    expected = "2 .txt, 1 .h5, 1 .mpg, 1 .pdf, 1 LICENSE"
+    with pytest.warns(UserWarning, match=expected):
+        data = from_folder(root)
+    assert data.ignored[".txt"] == 2
+    assert sum(data.ignored.values()) == 6

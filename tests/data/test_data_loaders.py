@@ -1,19 +1,24 @@
 """Both loaders: one order, no history, exact resume."""
 
+import multiprocessing
 import os
+import pickle
 import random
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from tiny import write_images
 
 import keras_mdl.data
-from keras_mdl.data import Preprocess, SetEpoch, from_arrays
+from keras_mdl.data import Preprocess, SetEpoch, from_arrays, from_folder
 from keras_mdl.data.randomness import epoch_order, uniforms
 
+ROOT = Path(keras_mdl.data.__file__).parents[2]
 SIZE = 22
 IMAGES = np.random.default_rng(0).integers(0, 256, (SIZE, 12, 12, 3), np.uint8)
 LABELS = np.arange(SIZE) % 3
@@ -159,9 +164,10 @@ class Recorder(keras.layers.Layer):
         return x
 
 
-def fit_trace(kind, first, last, callback=True):
+def fit_trace(kind, first, last, callback=True, shuffle=True, workers=1):
     keras.utils.set_random_seed(first)  # history must not matter
     source = loader(kind)
+    source.workers = workers
     recorder = Recorder()
     model = keras.Sequential(
         [
@@ -192,7 +198,7 @@ def fit_trace(kind, first, last, callback=True):
         verbose=0,
         # Keras warns that it cannot shuffle a tf.data.Dataset; that it does
         # shuffle the batches of a PyDataset is part of this test.
-        shuffle=kind == "batches",
+        shuffle=shuffle and kind == "batches",
     )
     return trace
 
@@ -209,12 +215,55 @@ def test_without_the_callback_epochs_still_differ(kind):
     assert len(set(fit_trace(kind, 0, 3, callback=False))) == 3
 
 
-def test_fit_does_not_disturb_pythons_random_numbers():
+def test_pythons_random_numbers_are_neither_used_nor_disturbed():
+    passes = []
+    for seed in (5, 6):
+        source = loader("batches")
+        random.seed(seed)
+        state = random.getstate()
+        source.on_epoch_begin()
+        # Keras asks in an order of its own.
+        asked = random.Random(seed).sample(range(5), 5)
+        passes.append([source[i] for i in asked])
+        source.on_epoch_end()
+        assert random.getstate() == state
+    assert same(*passes)
+    assert same(passes[0], [loader("batches")[i] for i in range(5)])
+
+
+@pytest.mark.parametrize("where", ["fresh", "in_a_pass", "lazy"])
+def test_loaders_can_be_pickled(where, tmp_path):
     source = loader("batches")
-    random.seed(5)
-    source.on_epoch_begin()
-    source[0]
-    assert random.random() == random.Random(5).random()
+    if where == "lazy":
+        colours = {"red": (9, 0, 0), "blue": (0, 0, 9)}
+        write_images(tmp_path / "in", colours, 6, (12, 12))
+        lazy = from_folder(tmp_path / "in", memory_limit=1)
+        source = lazy.batches("train", 4, PLAN, training=True, seed=7)
+    elif where == "in_a_pass":
+        source.on_epoch_begin()
+        source[0]
+    source.epoch = 3
+    copy = pickle.loads(pickle.dumps(source))
+    source.on_epoch_end()
+    assert copy.epoch == 3
+    assert same(one_pass(copy), one_pass(source))
+
+
+@pytest.mark.parametrize("callback", [True, False])
+def test_worker_threads_make_the_same_batches(callback):
+    options = {"callback": callback, "shuffle": False}
+    expected = fit_trace("batches", 0, 3, **options)
+    assert fit_trace("batches", 0, 3, workers=3, **options) == expected
+
+
+def test_worker_processes_make_the_same_batches(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # the worker starts sooner
+    source = loader("batches")
+    source.epoch = 2
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        found = list(pool.map(source.__getitem__, range(5)))
+    assert same(found, one_pass(source))
 
 
 JAX_ONLY = """
@@ -247,11 +296,10 @@ assert "tensorflow" not in sys.modules
 
 def test_jax_needs_no_tensorflow():
     pytest.importorskip("jax")
-    root = Path(keras_mdl.data.__file__).parents[2]
     environment = {
         **os.environ,
         "KERAS_BACKEND": "jax",
-        "PYTHONPATH": str(root),
+        "PYTHONPATH": str(ROOT),
     }
     done = subprocess.run(
         [sys.executable, "-c", JAX_ONLY],

@@ -151,6 +151,23 @@ def test_streaming(prepared):
         assert [(i.sum(), tuple(n)) for i, n in found] == epochs[2]
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_published_pooling(prepared, prepared_records, in_memory):
+    for folder in (prepared, prepared_records):
+        options = {"data_dir": folder, "in_memory": in_memory}
+        data = from_decathlon("daimlerpedcls", pool=True, **options)
+        assert data.splits == ("train", "test")
+        assert data.size("train") == len(data.labels("train")) == 36
+        apart = from_decathlon("daimlerpedcls", **options)
+        images = [
+            b[0]
+            for split in ("train", "validation")
+            for b in apart.batches(split)
+        ]
+        found = [b[0] for b in data.batches("train", 50)]
+        np.testing.assert_array_equal(found[0], np.concatenate(images))
+
+
 def test_large_data_are_streamed_with_a_warning(prepared):
     with pytest.warns(UserWarning, match="memory_limit"):
         data = from_tfds(NAME, data_dir=prepared, memory_limit=1)
