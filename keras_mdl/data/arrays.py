@@ -1,7 +1,7 @@
 """Arrays in memory become a `DomainData`."""
 
 from keras_mdl.data.domain_data import DomainData
-from keras_mdl.data.labels import checked_labels, classes_of
+from keras_mdl.data.labels import checked_labels
 from keras_mdl.data.sources import ArraySource
 from keras_mdl.data.statistics import with_statistics
 from keras_mdl.domains import Domain
@@ -54,9 +54,9 @@ def from_arrays(
         labels[split] = checked_labels(pair[1], len(sources[split]), what)
     domain = name
     if not isinstance(name, Domain):
-        domain = Domain(
-            name, classes_of(labels) if classes is None else classes
-        )
+        if classes is None:
+            classes = _classes_of(labels)
+        domain = Domain(name, classes)
         domain = with_statistics(domain, sources, mean, std)
     parts = {}
     for split, source in sources.items():
@@ -68,3 +68,14 @@ def from_arrays(
             ),
         )
     return DomainData(domain, parts, bool(flip), provenance=provenance)
+
+
+def _classes_of(labels_by_split):
+    """The largest label plus one."""
+    known = [v for v in labels_by_split.values() if v is not None and len(v)]
+    if not known:
+        raise ValueError(
+            "No split has labels, so `classes` (names or a number) must be "
+            f"given. Received: splits={sorted(labels_by_split)}"
+        )
+    return int(max(v.max() for v in known)) + 1

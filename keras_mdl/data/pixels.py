@@ -57,18 +57,7 @@ def rgb_from_array(array, what="image"):
         ValueError: For another shape, an empty image, values outside the
             range or a dtype that holds no pixels.
     """
-    array = np.asarray(array)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[-1] not in _CHANNELS:
-        raise ValueError(
-            f"{what} must have shape (height, width) or (height, width, "
-            "channels) with 1, 3 or 4 channels in the last axis. "
-            f"Received: shape={array.shape}"
-        )
-    if not array.size:
-        raise ValueError(f"{what} is empty. Received: shape={array.shape}")
-    return _to_rgb(_to_uint8(array, what))
+    return _rgb(array, 3, what, "(height, width, channels)")
 
 
 def rgb_from_arrays(images, what="images"):
@@ -81,18 +70,21 @@ def rgb_from_arrays(images, what="images"):
     Returns:
         uint8 array of shape `(n, h, w, 3)`.
     """
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in _CHANNELS:
+    return _rgb(images, 4, what, "(n, height, width, channels)")
+
+
+def _rgb(array, rank, what, shape):
+    array = np.asarray(array)
+    if array.ndim == rank - 1:
+        array = array[..., None]
+    if array.ndim != rank or array.shape[-1] not in _CHANNELS:
         raise ValueError(
-            f"{what} must have shape (n, height, width) or (n, height, width, "
-            "channels), channels last, with 1, 3 or 4 channels. "
-            f"Received: shape={images.shape}"
+            f"{what} must have shape {shape}, channels last, with 1, 3 or 4 "
+            f"of them, or none for grey. Received: shape={array.shape}"
         )
-    if not images.size:
-        raise ValueError(f"{what} is empty. Received: shape={images.shape}")
-    return _to_rgb(_to_uint8(images, what))
+    if not array.size:
+        raise ValueError(f"{what} is empty. Received: shape={array.shape}")
+    return _to_rgb(_to_uint8(array, what))
 
 
 def rgb_from_file(file):

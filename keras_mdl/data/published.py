@@ -49,31 +49,17 @@ def published_pipeline(
 
     Raises:
         ValueError: For unknown crops.
-
-    Example:
-
-    ```python
-    pipeline = published_pipeline(recipe.crops, data.domain.name)
-    if pipeline is not None:
-        print(pipeline.description)
-    ```
     """
     if crops is None or domain_name not in decathlon.names():
         return None
-    preprocess = Preprocess.decathlon(domain_name, crops)
-    train, test = preprocess.train_crop, preprocess.eval_crop
-    kind = "random" if preprocess.random_crop else "centre"
+    p = Preprocess.decathlon(domain_name, crops)
+    train, test = (c[0] if c else "none" for c in (p.train_crop, p.eval_crop))
     return InputPipeline(
-        preprocess,
+        p,
         pool=True,
         drop_remainder=False,
-        description=f"{domain_name}: {_SOURCES[crops]}: shorter side "
-        f"{preprocess.resize}, training {_said(kind, train)}, "
-        f"{'' if preprocess.flip else 'no '}flip, testing "
-        f"{_said('centre', test)}; train and validation pooled, last partial "
-        "batch kept",
+        description=f"{_SOURCES[crops]}: shorter side {p.resize}; training: "
+        f"{'random' if p.random_crop else 'centre'} crop {train}, "
+        f"{'' if p.flip else 'no '}flip, train and validation pooled, last "
+        f"partial batch kept; evaluation: centre crop {test}",
     )
-
-
-def _said(kind, crop):
-    return "whole images" if crop is None else f"{kind} crop {crop[0]}"
