@@ -106,13 +106,15 @@ def values(images, labels, draws, p):
     if p.contrast or p.brightness or p.saturation:
         images = images.astype(np.float32)
         mean = images.mean(axis=(1, 2, 3), keepdims=True)
-        images = mean + (images - mean) * factor("contrast")
-        images += 255 * (factor("brightness") - 1)
+        contrast = factor("contrast")
+        images *= contrast
+        images += mean * (1 - contrast) + 255 * (factor("brightness") - 1)
         if p.saturation:
             grey = images @ np.float32([0.299, 0.587, 0.114])
-            grey = grey[..., None]
-            images = grey + (images - grey) * factor("saturation")
-        images = np.clip(images, 0, 255)
+            saturation = factor("saturation")
+            images *= saturation
+            images += grey[..., None] * (1 - saturation)
+        np.clip(images, 0, 255, out=images)
     if p.erase:
         images = images.copy()
         for image, draw in zip(images, draws, strict=True):

@@ -105,7 +105,8 @@ def rgb_from_file(file):
     """
     with Image.open(file) as image:
         image.load()
-        return _rgb_from_pil(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb_from_pil(image)
 
 
 def _rgb_from_pil(image):
@@ -115,7 +116,7 @@ def _rgb_from_pil(image):
         return _rgb_from_wide(np.asarray(image))
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return rgb_from_array(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _rgb_from_wide(array):
