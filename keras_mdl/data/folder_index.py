@@ -169,7 +169,13 @@ def _says_split(name):
 
 def _folders(path):
     entries = _entries(path)
-    lost = [p.name for p in entries if p.is_symlink() and not p.exists()]
+    lost = [
+        p.name
+        for p in entries
+        if p.is_symlink()
+        and not p.exists()
+        and p.suffix.lower() not in extensions()
+    ]
     if lost:
         raise ValueError(
             f"Links in {str(path)!r} lead nowhere, so a class or split would "

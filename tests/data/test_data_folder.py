@@ -348,6 +348,14 @@ def test_links_that_lead_nowhere_are_bad_images(root):
     assert data.size("train") + data.size("validation") == 10
 
 
+def test_lost_links_in_a_flat_test_folder_are_bad_images(tmp_path):
+    tree(tmp_path, "train/a/0.png", "train/b/0.png", "test/0.png")
+    (tmp_path / "test" / "1.png").symlink_to("nowhere.png")
+    with pytest.raises(ValueError, match="1 of 4"):
+        from_folder(tmp_path)
+    assert from_folder(tmp_path, on_bad_image="skip").size("test") == 1
+
+
 def test_a_class_that_is_a_link_to_nothing_is_said(root):
     (root / "eel").symlink_to("/no/such/folder")
     with pytest.raises(ValueError, match=r"lead nowhere.*eel"):
