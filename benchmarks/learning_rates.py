@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import sharing
 
-from keras_mdl.data import DomainData
+from keras_mdl.data import from_arrays
 from keras_mdl.runs import fitting
 from keras_mdl.runs.networks import methods_for
 from keras_mdl.training import METHODS, get_recipe
@@ -68,9 +68,7 @@ def held_out_fifth(data):
         split: ([images[i] for i in np.flatnonzero(chosen)], labels[chosen])
         for split, chosen in (("train", ~fifth), ("validation", fifth))
     }
-    return DomainData.from_arrays(
-        data.domain.name, splits, data.domain.classes, data.flip
-    )
+    return from_arrays(data.domain.name, splits, data.domain.classes, data.flip)
 
 
 def run(args, seed, model, data, method, rate):

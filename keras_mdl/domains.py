@@ -1,10 +1,18 @@
 """`Domain`: what a visual domain is, as a small validated value."""
 
+from __future__ import annotations
+
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass, field
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 _RGB = 3
+# Characters that no list of names, one a line and in UTF-8, can hold: control
+# characters, line and paragraph separators, and surrogates (what Python makes
+# of bytes in file names that are not UTF-8).
+_NO_TEXT = ("Cc", "Cs", "Zl", "Zp")
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,9 @@ class Domain:
 
     Raises:
         ValueError: For a name that would break a path, fewer than two
-            classes, repeated or empty class names, or statistics that are
-            not three finite numbers (`std` above zero).
+            classes, class names that are repeated, empty or more than a line
+            of text, or statistics that are not three finite numbers (`std`
+            above zero).
 
     Example:
 
@@ -63,11 +72,11 @@ class Domain:
             object.__setattr__(self, label, value)
 
     @property
-    def num_classes(self):
+    def num_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
 
-    def to_config(self):
+    def to_config(self) -> dict:
         """The domain as JSON-serialisable plain values."""
         return {
             "name": self.name,
@@ -77,12 +86,12 @@ class Domain:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> Domain:
         """The inverse of `to_config`."""
         return cls(**config)
 
 
-def as_domains(domains):
+def as_domains(domains) -> tuple:
     """Validates a collection of domains and returns it as a tuple.
 
     Args:
@@ -129,6 +138,11 @@ def as_domains(domains):
     return tuple(result)
 
 
+def domain_name(text: str) -> str:
+    """The nearest valid domain name to a file name."""
+    return re.sub(r"[^A-Za-z0-9_.\-]+", "-", text).strip("-._")[:64] or "data"
+
+
 def require_domain(name, known):
     """Returns `name` if it is one of `known`; otherwise says which are.
 
@@ -164,11 +178,16 @@ def _class_names(classes, domain):
             f"Class names of domain {domain!r} must not be empty. "
             f"Received: classes={list(names)}"
         )
-    repeated = (
-        sorted({n for n in names if names.count(n) > 1})
-        if len(set(names)) < len(names)
-        else []
-    )
+    for name in names:
+        if any(unicodedata.category(c) in _NO_TEXT for c in name):
+            raise ValueError(
+                f"Class names of domain {domain!r} must be one line of text "
+                "without control characters (exported files list them, one "
+                f"a line, in UTF-8). Received: {name!r}"
+            )
+    # Composed and decomposed accents look the same.
+    counts = Counter(unicodedata.normalize("NFC", n) for n in names)
+    repeated = sorted(n for n, count in counts.items() if count > 1)
     if repeated:
         raise ValueError(
             f"Class names of domain {domain!r} must be unique. "

@@ -26,6 +26,11 @@ def test_its_config_survives_json():
     assert Domain.from_config(config) == domain
 
 
+def test_class_names_may_be_of_any_script():
+    names = ("größer", "猫", "🐕", "عربي", "a b", "no\u00a0break", "x/y")
+    assert Domain("x", names).classes == names
+
+
 @pytest.mark.parametrize("n", [3, np.int64(3)])
 def test_a_number_of_classes_names_them_by_number(n):
     assert Domain("x", n).classes == ("0", "1", "2")
@@ -59,6 +64,12 @@ def test_names_that_break_a_path_are_refused(name):
         (["x", "x"], r"unique.*\['x'\]"),
         (["x", ""], "not be empty"),
         (["x", "  "], "not be empty"),
+        (["x", "caf\udce9"], r"one line of text.*'caf\\udce9'"),
+        (["x", "a\nb"], r"one line of text.*'a\\nb'"),
+        (["x", "a\x00"], "one line of text"),
+        (["x", "a\x85"], "one line of text"),
+        (["x", "a\u2029b"], "one line of text"),
+        (["\u00e9", "e\u0301"], "unique"),
         ("abc", "list of class names or a number"),
         (True, "list of class names or a number"),
         (2.0, "list of class names or a number"),

@@ -1,15 +1,17 @@
-"""The NumPy loader: a `keras.utils.PyDataset`, for every Keras backend."""
+"""The loader: a `keras.utils.PyDataset`, and the same as a tf.data.Dataset."""
 
-import random
+import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import keras
 import numpy as np
 
 from keras_mdl.data.epoch import EpochCounter
-from keras_mdl.data.randomness import epoch_order
+from keras_mdl.data.randomness import epoch_order, uniforms
 
-_DECODERS = 4
+_THREADS = 8
 
 
 class Batches(keras.utils.PyDataset):
@@ -17,7 +19,15 @@ class Batches(keras.utils.PyDataset):
 
     Batch `i` of epoch `e` is a pure function of `(seed, e, i)`. In training
     every epoch has its own order and augmentation; otherwise all images come
-    in the order of the data.
+    in the order of the data. Batches are made ahead in threads (Pillow and
+    NumPy work outside of Python's global lock).
+
+    `fit(shuffle=True)`, the default, would shuffle the batches once more
+    with Python's global generator, whose state depends on history. Within a
+    pass of `fit` this loader therefore gives batch after batch, whatever
+    index Keras asks for. With several workers (`workers`,
+    `use_multiprocessing`) an index means what it says: give
+    `fit(shuffle=False)` there for one order.
 
     Args:
         renderer: A `Renderer`.
@@ -30,14 +40,17 @@ class Batches(keras.utils.PyDataset):
         self._renderer = renderer
         self._batch_size = batch_size
         self._size = len(renderer.source)
-        self._length = batch_count(self._size, batch_size, drop_remainder)
+        whole, rest = divmod(self._size, batch_size)
+        # What has less than one batch gives that.
+        self._length = whole + bool(rest and not (drop_remainder and whole))
         self._counter = EpochCounter()
         self._order = (None, None)
-        self._random_state = None
-        self._threads = None
+        self._pass = None
+        # Images that are read in an order of their own have no index.
+        self._streamed = hasattr(renderer.source, "examples")
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Epoch of the running pass, or of the first one; settable."""
         return self._counter.epoch
 
@@ -54,38 +67,69 @@ class Batches(keras.utils.PyDataset):
                 f"Batch index must lie in 0..{self._length - 1}. "
                 f"Received: {index}"
             )
-        self._restore_random()
+        if self._pass is not None:
+            batch = next(self._pass, None)
+            if batch is not None:
+                return batch
         epoch = self._counter.epoch
-        low = index * self._batch_size
-        indices = self._epoch_order(epoch)[low : low + self._batch_size]
-        if not self._renderer.source.lazy:
-            return self._renderer.batch(indices, epoch)
-        return self._decode_in_threads(indices, epoch)
+        if self._streamed:
+            return next(islice(self._one_pass(epoch), index, None))
+        return self._batch(epoch, index, self._epoch_order(epoch))
 
     def __iter__(self):
-        self._counter.begin_pass()
-        for index in range(self._length):
-            yield self[index]
+        return self._one_pass(self._counter.begin_pass())
 
     def on_epoch_begin(self):
         """Called by Keras when a pass begins."""
         epoch = self._counter.begin_pass()
-        if self._renderer.training and self._random_state is None:
-            # `fit(shuffle=True)`, the default, shuffles the order of our
-            # batches once more, with Python's global generator, whose state
-            # depends on history. Seeding it for the one call that follows
-            # keeps an epoch a pure function of its number.
-            self._random_state = random.getstate()
-            random.seed(f"{self._renderer.seed}/{epoch}")
+        if self._one_worker():
+            self._pass = self._one_pass(epoch)
 
     def on_epoch_end(self):
         """Called by Keras when a pass ends."""
-        self._restore_random()
+        self._pass = None
+        if not self._one_worker():
+            self._counter.end_pass()
 
-    def _restore_random(self):
-        if self._random_state is not None:
-            random.setstate(self._random_state)
-            self._random_state = None
+    def __getstate__(self):
+        # A running pass has threads, which stay where they are.
+        return {**self.__dict__, "_pass": None}
+
+    def _one_worker(self):
+        return self.workers <= 1 and not self.use_multiprocessing
+
+    def _one_pass(self, epoch):
+        """Yields the batches of an epoch, a few of which are in the making."""
+        threads = min(_THREADS, os.cpu_count() or 1)
+        calls = self._stream(epoch) if self._streamed else self._calls(epoch)
+        with ThreadPoolExecutor(threads) as pool:
+            running = deque(
+                pool.submit(*call) for call in islice(calls, threads + 1)
+            )
+            try:
+                while running:
+                    result = running.popleft().result()
+                    running.extend(
+                        pool.submit(*call) for call in islice(calls, 1)
+                    )
+                    yield result
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def _calls(self, epoch):
+        order = self._epoch_order(epoch)
+        for index in range(self._length):
+            yield self._batch, epoch, index, order
+
+    def _batch(self, epoch, index, order):
+        start = index * self._batch_size
+        indices = order[start : start + self._batch_size]
+        images = [self._renderer.source[int(i)] for i in indices]
+        labels = self._renderer.labels
+        return self._renderer.batch(
+            images, None if labels is None else labels[indices], epoch, start
+        )
 
     def _epoch_order(self, epoch):
         if not self._renderer.training:
@@ -96,17 +140,43 @@ class Batches(keras.utils.PyDataset):
             self._order = (epoch, order)
         return order
 
-    def _decode_in_threads(self, indices, epoch):
-        # Pillow decodes outside Python's global lock.
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(_DECODERS)
-        images = self._threads.map(
-            self._renderer.source.__getitem__, map(int, indices)
-        )
-        return self._renderer.finish(list(images), indices, epoch)
+    def _stream(self, epoch):
+        renderer = self._renderer
+        seed = None
+        if renderer.training:
+            draw = uniforms(renderer.seed, epoch, 0, 1, 1)[0, 0]
+            seed = int(draw * 2**31)
+        examples = iter(renderer.source.examples(seed))
+        for index in range(self._length):
+            some = islice(examples, self._batch_size)
+            images, labels = zip(*some, strict=True)
+            labels = None if renderer.labels is None else np.int32(labels)
+            start = index * self._batch_size
+            yield renderer.batch, images, labels, epoch, start
 
 
-def batch_count(size, batch_size, drop_remainder):
-    """Number of batches that `size` images make."""
-    whole, rest = divmod(size, batch_size)
-    return whole + bool(rest and not (drop_remainder and whole))
+def tf_dataset(batches):
+    """`Batches` as a `tf.data.Dataset` of the same batches, bit for bit.
+
+    A Python generator makes them, which tf.data starts anew with every pass:
+    that is when the epoch is read, so no batch of the next epoch can be made
+    before the present one ends.
+
+    Returns:
+        The dataset, with an attribute `epoch_counter`.
+    """
+    import tensorflow as tf
+
+    signature = tuple(
+        tf.TensorSpec(shape, dtype)
+        for shape, dtype in batches._renderer.signature()
+    )
+    dataset = tf.data.Dataset.from_generator(
+        lambda: iter(batches),
+        output_signature=signature if len(signature) > 1 else signature[0],
+    )
+    dataset = dataset.apply(
+        tf.data.experimental.assert_cardinality(len(batches))
+    ).prefetch(tf.data.AUTOTUNE)
+    dataset.epoch_counter = batches._counter
+    return dataset

@@ -1,4 +1,4 @@
-"""The ten domains of the Visual Decathlon: their facts, and loading them.
+"""What is published about the ten domains of the Visual Decathlon.
 
 Sources: Rebuffi, Bilen, Vedaldi, "Learning multiple visual domains with
 residual adapters", NIPS 2017 (the benchmark); sizes from the challenge's
@@ -111,22 +111,6 @@ def facts(name):
         ValueError: If `name` is none of the ten keys.
     """
     return _BY_KEY[require_domain(name, _BY_KEY)]
-
-
-def load(name, **options):
-    """One decathlon domain, read with `tensorflow_datasets`.
-
-    Args:
-        name: One of `names()`.
-        **options: As of `DomainData.from_tfds` (`data_dir`, `download`, ...).
-
-    Returns:
-        `DomainData` with splits `train`, `validation` and `test`; the
-        labels of `test` are hidden.
-    """
-    from keras_mdl.data.domain_data import DomainData
-
-    return DomainData.from_tfds(f"{TFDS_NAME}/{facts(name).key}", **options)
 
 
 def check(name, num_classes, sizes):

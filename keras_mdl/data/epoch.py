@@ -1,7 +1,6 @@
 """Which epoch a loader is in, and the callback that says so."""
 
 import operator
-import threading
 
 import keras
 
@@ -9,33 +8,37 @@ import keras
 class EpochCounter:
     """The epoch number of a training loader.
 
-    A pass over the loader takes the current number when it begins; the next
-    pass takes the next one. Assigning `epoch` decides the number of the next
-    pass.
+    A loader numbers its passes 0, 1, 2, ... by itself until somebody assigns
+    `epoch`; from then on a pass takes the number that was assigned last.
     """
 
     def __init__(self):
-        self._lock = threading.Lock()
         self._epoch = 0
         self._begun = False
+        self._assigned = False
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """The epoch of the latest pass, or of the first one to come."""
         return self._epoch
 
     @epoch.setter
     def epoch(self, value):
-        value = checked_count("epoch", value)
-        with self._lock:
-            self._epoch, self._begun = value, False
+        self._epoch = checked_count("epoch", value)
+        self._assigned = True
 
     def begin_pass(self):
         """Marks the begin of a pass and returns its epoch."""
-        with self._lock:
-            self._epoch += self._begun
-            self._begun = True
-            return self._epoch
+        if self._begun and not self._assigned:
+            self._epoch += 1
+        self._begun = True
+        return self._epoch
+
+    def end_pass(self):
+        """Takes the next number early, for workers that start before a pass."""
+        if self._begun and not self._assigned:
+            self._epoch += 1
+        self._begun = False
 
 
 class SetEpoch(keras.callbacks.Callback):

@@ -23,13 +23,9 @@ def checked_labels(labels, size, what, num_classes=None):
         return None
     labels = np.asarray(labels)
     if labels.ndim != 1:
-        hint = (
-            " One-hot labels become integers with `labels.argmax(-1)`."
-            if labels.ndim == 2
-            else ""
-        )
         raise ValueError(
-            f"Labels of {what} must have shape ({size},).{hint} "
+            f"Labels of {what} must have shape ({size},); one-hot labels "
+            "become integers with `labels.argmax(-1)`. "
             f"Received: shape={labels.shape}"
         )
     if len(labels) != size:
@@ -52,24 +48,3 @@ def checked_labels(labels, size, what, num_classes=None):
             + (f" and {wrong.size - 1} more" if wrong.size > 1 else "")
         )
     return labels.astype(np.int32)
-
-
-def classes_of(labels_by_split):
-    """The number of classes that a set of labels implies.
-
-    Args:
-        labels_by_split: Mapping from split names to labels or `None`.
-
-    Returns:
-        The largest label plus one.
-
-    Raises:
-        ValueError: If every split hides its labels.
-    """
-    known = [v for v in labels_by_split.values() if v is not None and len(v)]
-    if not known:
-        raise ValueError(
-            "No split has labels, so `classes` (names or a number) must be "
-            f"given. Received: splits={sorted(labels_by_split)}"
-        )
-    return int(max(v.max() for v in known)) + 1

@@ -1,10 +1,40 @@
 """Any picture becomes one thing: a uint8 array of shape `(h, w, 3)`."""
 
+from contextlib import suppress
+
 import numpy as np
+from PIL import Image, ImageFile, ImageOps
 
 _CHANNELS = (1, 2, 3, 4)
 # Formats in which every pixel may be partly transparent.
 _ALPHA_MODES = ("LA", "La", "PA", "RGBA", "RGBa")
+# What Pillow registers beside pictures: films, and pages that need a program.
+_NO_PICTURES = ("EPS", "MPEG")
+# What Pillow raises for a damaged file depends on the format's reader.
+READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError, IndexError,
+               OverflowError, Image.DecompressionBombError)  # fmt: skip
+
+
+def extensions() -> set:
+    """Extensions of the image files that can be read here, as ".png".
+
+    Pillow's own and those that plugins have registered. `pillow-heif` (for
+    `.heic`) is registered here if it is installed.
+    """
+    with suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener()
+    found = set()
+    for extension, kind in Image.registered_extensions().items():
+        reader = Image.OPEN.get(kind, (None,))[0]
+        # Stubs know a format by name and cannot read it.
+        stub = isinstance(reader, type) and issubclass(
+            reader, ImageFile.StubImageFile
+        )
+        if reader and not stub and kind not in _NO_PICTURES:
+            found.add(extension)
+    return found
 
 
 def rgb_from_array(array, what="image"):
@@ -27,18 +57,7 @@ def rgb_from_array(array, what="image"):
         ValueError: For another shape, an empty image, values outside the
             range or a dtype that holds no pixels.
     """
-    array = np.asarray(array)
-    if array.ndim == 2:
-        array = array[..., None]
-    if array.ndim != 3 or array.shape[-1] not in _CHANNELS:
-        raise ValueError(
-            f"{what} must have shape (height, width) or (height, width, "
-            "channels) with 1, 3 or 4 channels in the last axis. "
-            f"Received: shape={array.shape}"
-        )
-    if not array.size:
-        raise ValueError(f"{what} is empty. Received: shape={array.shape}")
-    return _to_rgb(_to_uint8(array, what))
+    return _rgb(array, 3, what, "(height, width, channels)")
 
 
 def rgb_from_arrays(images, what="images"):
@@ -51,18 +70,21 @@ def rgb_from_arrays(images, what="images"):
     Returns:
         uint8 array of shape `(n, h, w, 3)`.
     """
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in _CHANNELS:
+    return _rgb(images, 4, what, "(n, height, width, channels)")
+
+
+def _rgb(array, rank, what, shape):
+    array = np.asarray(array)
+    if array.ndim == rank - 1:
+        array = array[..., None]
+    if array.ndim != rank or array.shape[-1] not in _CHANNELS:
         raise ValueError(
-            f"{what} must have shape (n, height, width) or (n, height, width, "
-            "channels), channels last, with 1, 3 or 4 channels. "
-            f"Received: shape={images.shape}"
+            f"{what} must have shape {shape}, channels last, with 1, 3 or 4 "
+            f"of them, or none for grey. Received: shape={array.shape}"
         )
-    if not images.size:
-        raise ValueError(f"{what} is empty. Received: shape={images.shape}")
-    return _to_rgb(_to_uint8(images, what))
+    if not array.size:
+        raise ValueError(f"{what} is empty. Received: shape={array.shape}")
+    return _to_rgb(_to_uint8(array, what))
 
 
 def rgb_from_file(file):
@@ -81,11 +103,10 @@ def rgb_from_file(file):
         OSError, ValueError, SyntaxError: If the file is empty, truncated or
             not an image.
     """
-    from PIL import Image, ImageOps
-
     with Image.open(file) as image:
         image.load()
-        return _rgb_from_pil(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)
+        return _rgb_from_pil(image)
 
 
 def _rgb_from_pil(image):
@@ -95,7 +116,7 @@ def _rgb_from_pil(image):
         return _rgb_from_wide(np.asarray(image))
     if image.mode in _ALPHA_MODES or "transparency" in image.info:
         return rgb_from_array(np.asarray(image.convert("RGBA")))
-    return np.array(image.convert("RGB"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _rgb_from_wide(array):

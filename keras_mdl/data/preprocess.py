@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from keras_mdl.data import decathlon
+from keras_mdl.data.augment import MOST_OPERATIONS
 from keras_mdl.data.epoch import checked_count
 
 _PADDINGS = ("reflect", "zero")
+_ROUNDINGS = ("down", "even")
 _RECIPES = ("guo", "adapters")
 
 
@@ -13,9 +15,10 @@ _RECIPES = ("guo", "adapters")
 class Preprocess:
     """How images are resized, cropped and augmented. All sizes in pixels.
 
-    In order: resize; then in training pad, crop, flip, contrast, brightness,
-    otherwise a centre crop. Pixels stay in `[0, 255]`: the network itself
-    subtracts the domain's mean and divides by its deviation.
+    In order: resize; then in training pad, crop, flip, RandAugment, contrast,
+    brightness, saturation, erasing and mixing, otherwise a centre crop.
+    Pixels stay in `[0, 255]`: the network itself subtracts the domain's mean
+    and divides by its deviation.
 
     Args:
         resize: New length of the *shorter* side (the aspect is kept), or
@@ -25,6 +28,12 @@ class Preprocess:
         eval_crop: Centre crop outside training, in the same terms.
         random_crop: Whether the training crop lies at a random position
             (else in the centre).
+        crop_rounding: Where half a pixel beside a centre crop goes: `"down"`,
+            or `"even"` as in torchvision, which the publications used.
+        crop_area: `(smallest, largest)` part of the area, for example
+            `(0.08, 1)`: in training a box of that area and an aspect of 3:4
+            to 4:3 becomes the `train_crop`, instead of resize, padding and
+            crop.
         crop_padding: Pixels added to every side before a training crop.
         padding_mode: `"reflect"` or `"zero"`.
         flip: Mirror half of the training images left to right. `None`
@@ -33,23 +42,43 @@ class Preprocess:
             of the full range (0.1: up to 25.5 grey levels); 0 is off.
         contrast: Largest relative change of contrast in training, around
             the image's mean (0.2: factors from 0.8 to 1.2); 0 is off.
+        saturation: Largest relative change of saturation in training.
+        rand_augment: `(operations, magnitude)`: that many (at most 4) random
+            operations of RandAugment in training, of a magnitude up to 10;
+            `None` for none.
+        erase: Part of the training images of which a random box is replaced
+            by the image's mean.
+        mixup: Parameter of the beta distribution by which training images
+            are blended with another of the batch; 0 is off.
+        cutmix: The same for boxes cut out of the other image; with `mixup`,
+            each is used for half of the images. With either, labels are
+            one-hot float32, in evaluation too: train with
+            `CategoricalCrossentropy`.
         normalize: Apply `(x / 255 - mean) / std` here, for networks that do
             not normalise themselves.
 
     Raises:
         ValueError: For sizes below one, an unknown padding, negative
-            jitter, or a crop padding without a random crop.
+            jitter, a crop padding without a random crop, or a crop area
+            without a crop.
     """
 
     resize: int | tuple | None = None
     train_crop: int | tuple | None = None
     eval_crop: int | tuple | None = None
     random_crop: bool = True
+    crop_rounding: str = "down"
+    crop_area: tuple | None = None
     crop_padding: int = 0
     padding_mode: str = "reflect"
     flip: bool | None = None
     brightness: float = 0.0
     contrast: float = 0.0
+    saturation: float = 0.0
+    rand_augment: tuple | None = None
+    erase: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
     normalize: bool = False
 
     def __post_init__(self):
@@ -67,17 +96,42 @@ class Preprocess:
                 f"train_crop={self.train_crop}, "
                 f"random_crop={self.random_crop}"
             )
-        if self.padding_mode not in _PADDINGS:
-            raise ValueError(
-                f"`padding_mode` must be one of {_PADDINGS}. "
-                f"Received: padding_mode={self.padding_mode!r}"
-            )
-        for name in ("brightness", "contrast"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not 0 <= value <= 1:
+        for name, known in (
+            ("padding_mode", _PADDINGS),
+            ("crop_rounding", _ROUNDINGS),
+        ):
+            if getattr(self, name) not in known:
                 raise ValueError(
-                    f"`{name}` must lie in [0, 1]. Received: {name}={value!r}"
+                    f"`{name}` must be one of {known}. "
+                    f"Received: {name}={getattr(self, name)!r}"
                 )
+        for name in ("brightness", "contrast", "saturation", "erase"):
+            _in_range(name, getattr(self, name), 0, 1)
+        for name in ("mixup", "cutmix"):
+            _in_range(name, getattr(self, name), 0, 100)
+        if self.crop_area is not None:
+            self._check_crop_area()
+        if self.rand_augment is not None:
+            operations, magnitude = _pair("rand_augment", self.rand_augment)
+            _in_range("rand_augment", operations, 1, MOST_OPERATIONS)
+            _in_range("rand_augment", magnitude, 1, 10)
+            object.__setattr__(self, "rand_augment", (operations, magnitude))
+
+    def _check_crop_area(self):
+        low, high = (_in_range("crop_area", a, 0, 1) for a in self.crop_area)
+        object.__setattr__(self, "crop_area", (low, high))
+        if not 0 < low <= high or not self.train_crop or self.crop_padding:
+            raise ValueError(
+                "`crop_area` needs 0 < smallest <= largest <= 1, a "
+                "`train_crop` and no `crop_padding`. Received: "
+                f"crop_area={self.crop_area}, train_crop={self.train_crop}, "
+                f"crop_padding={self.crop_padding}"
+            )
+
+    @property
+    def mixes(self) -> bool:
+        """Whether images are mixed with others: labels are one-hot then."""
+        return bool(self.mixup or self.cutmix)
 
     @classmethod
     def default(cls, size, **changes):
@@ -103,6 +157,23 @@ class Preprocess:
         return cls(**{**values, **changes})
 
     @classmethod
+    def strong(cls, size, **changes):
+        """Squares of `size` pixels with today's strong augmentation.
+
+        Crops by area, RandAugment (2 operations of magnitude 9), erasing in
+        a quarter of the images; see `default` for the arguments.
+        """
+        values = {
+            "crop_padding": 0,
+            "crop_area": (0.25, 1.0),
+            "brightness": 0.0,
+            "contrast": 0.0,
+            "rand_augment": (2, 9),
+            "erase": 0.25,
+        }
+        return cls.default(size, **{**values, **changes})
+
+    @classmethod
     def decathlon(cls, domain_name, recipe="guo"):
         """The input pipelines published with the Visual Decathlon.
 
@@ -116,6 +187,8 @@ class Preprocess:
           others, daimlerpedcls included, a random crop of 64 with flip in
           training and a centre crop of 64 otherwise.
 
+        Centre crops are rounded as torchvision, which both used, rounds them.
+
         Args:
             domain_name: A decathlon key, for example `"dtd"`.
             recipe: `"guo"` or `"adapters"`.
@@ -126,13 +199,23 @@ class Preprocess:
                 f"`recipe` must be one of {_RECIPES}. "
                 f"Received: recipe={recipe!r}"
             )
+        common = {"flip": recipe == "adapters", "crop_rounding": "even"}
         if not facts.flip:
-            return cls(72, 72, 72, random_crop=False, flip=False)
+            common["flip"] = False
+            return cls(72, 72, 72, random_crop=False, **common)
         if recipe == "adapters":
-            return cls(72, train_crop=64, eval_crop=64, flip=True)
+            return cls(72, train_crop=64, eval_crop=64, **common)
         if facts.key == "daimlerpedcls":
-            return cls(72, flip=False)
-        return cls(72, train_crop=64, eval_crop=72, flip=False)
+            return cls(72, **common)
+        return cls(72, train_crop=64, eval_crop=72, **common)
+
+
+def _in_range(name, value, low, high):
+    if isinstance(value, bool) or not low <= value <= high:
+        raise ValueError(
+            f"`{name}` must lie in [{low}, {high}]. Received: {name}={value!r}"
+        )
+    return value
 
 
 def _pair(name, value):

@@ -1,14 +1,14 @@
-"""Applies a `Preprocess` to images; both loaders produce batches with it."""
+"""Applies a `Preprocess` to images, in Pillow and NumPy."""
 
 import numpy as np
+from PIL import Image
 
+from keras_mdl.data import augment
 from keras_mdl.data.randomness import uniforms
-
-_DRAWS = 5  # crop row, crop column, flip, contrast, brightness
 
 
 class Renderer:
-    """Turns image indices into batches, in NumPy.
+    """Turns images into batches.
 
     The result depends on nothing but the arguments, so that batches can be
     made in any order, in parallel, and again after an interruption.
@@ -45,93 +45,99 @@ class Renderer:
         self.dtype = dtype
         self._preprocess = preprocess
         self._flip = flip if preprocess.flip is None else preprocess.flip
-        self._mean = np.float32(domain.mean)
-        self._std = np.float32(domain.std)
+        self._domain = domain
 
-    def batch(self, indices, epoch):
-        """Images `(b, h, w, 3)` and labels `(b,)`; images only if hidden."""
-        images = [self.source[int(i)] for i in indices]
-        return self.finish(images, indices, epoch)
-
-    def finish(self, images, indices, epoch):
-        """The rest of `batch`, for images that are at hand already."""
-        images = self.images(images, indices, epoch)
-        return images if self.labels is None else (images, self.labels[indices])
-
-    def images(self, images, indices, epoch):
+    def batch(self, images, labels, epoch, start):
         """Renders images of any sizes into one batch.
 
         Args:
             images: Sequence of uint8 arrays `(h, w, 3)`.
-            indices: Their indices, which choose the augmentation.
-            epoch: Epoch, likewise.
+            labels: Their labels, or `None`.
+            epoch: Epoch, which chooses the augmentation.
+            start: Position of the first image in the epoch, likewise.
 
         Returns:
-            Array `(b, h, w, 3)` in 0..255 units, unless normalised.
+            Images `(b, h, w, 3)` in 0..255 units, unless normalised, and
+            labels as `signature` says; images only if labels are hidden.
 
         Raises:
             ValueError: If the results differ in size.
         """
-        draws = uniforms(self.seed, epoch, indices, _DRAWS)
-        batch = None
-        for row, image in enumerate(images):
-            image = self._geometry(image, draws[row])
-            if batch is None:
-                batch = np.empty((len(images), *image.shape), np.uint8)
-            if image.shape != batch.shape[1:]:
-                raise ValueError(
-                    "Images of one batch must have one size: give `resize` "
-                    "and crops, for example `Preprocess.default(64)`. "
-                    f"Received: {batch.shape[1:3]} and {image.shape[:2]} "
-                    "(height, width)"
-                )
-            batch[row] = image
-        return self._values(batch, draws)
+        draws = [{}] * len(images)
+        if self.training:
+            draws = uniforms(
+                self.seed, epoch, start, len(images), len(augment.DRAWS)
+            )
+            draws = [dict(zip(augment.DRAWS, d, strict=True)) for d in draws]
+        images = [
+            self._geometry(image, draw)
+            for image, draw in zip(images, draws, strict=True)
+        ]
+        sizes = sorted({image.shape[:2] for image in images})
+        if len(sizes) > 1:
+            raise ValueError(
+                "Images of one batch must have one size: give `resize` "
+                "and crops, for example `Preprocess.default(64)`. "
+                f"Received: {sizes[0]} and {sizes[1]} (height, width)"
+            )
+        images = np.stack(images)
+        if self._preprocess.mixes and labels is not None:
+            labels = np.eye(self._domain.num_classes, dtype="f4")[labels]
+        if self.training:
+            images, labels = augment.values(
+                images, labels, draws, self._preprocess
+            )
+        images = self._finished(images)
+        return images if labels is None else (images, labels)
 
-    def static_shape(self):
-        """`(height, width)` of the batches; `None` where it may vary."""
+    def signature(self):
+        """Shape and dtype of images and labels; `None` where it may vary."""
         p = self._preprocess
-        crop = p.train_crop if self.training else p.eval_crop
-        if crop is not None:
-            return crop
-        if isinstance(p.resize, tuple):
-            return p.resize
-        if not getattr(self.source, "uniform", False):
-            return (None, None)
-        return resize(self.source[0], p.resize).shape[:2]
+        size = p.train_crop if self.training else p.eval_crop
+        if size is None and isinstance(p.resize, tuple):
+            size = p.resize
+        if size is None and getattr(self.source, "uniform", False):
+            size = resized(self.source[0], p.resize).shape[:2]
+        images = ((None, *(size or (None, None)), 3), self.dtype)
+        if self.labels is None:
+            return (images,)
+        if p.mixes:
+            return images, ((None, self._domain.num_classes), "float32")
+        return images, ((None,), "int32")
 
     def _geometry(self, image, draw):
-        """Resize, crop and flip; stays uint8."""
+        """Resize, crop, flip and what else stays uint8."""
         p = self._preprocess
-        image = resize(image, p.resize)
         if not self.training:
-            return _crop(image, p.eval_crop)
-        where = draw[:2] if p.random_crop else None
-        image = _crop(
-            image, p.train_crop, where, p.crop_padding, p.padding_mode
-        )
-        return image[:, ::-1] if self._flip and draw[2] < 0.5 else image
+            return centre(
+                resized(image, p.resize), p.eval_crop, p.crop_rounding
+            )
+        if p.crop_area is not None:
+            image = augment.area_crop(image, p.train_crop, p.crop_area, draw)
+        else:
+            image = resized(image, p.resize)
+            if p.random_crop:
+                image = augment.crop(
+                    image, p.train_crop, p.crop_padding, p.padding_mode, draw
+                )
+            else:
+                image = centre(image, p.train_crop, p.crop_rounding)
+        if self._flip and draw["flip"] < 0.5:
+            image = image[:, ::-1]
+        if p.rand_augment is not None:
+            image = augment.rand_augment(image, *p.rand_augment, draw)
+        return image
 
-    def _values(self, batch, draws):
-        p = self._preprocess
-        jitter = self.training and (p.contrast or p.brightness)
-        if not jitter and not p.normalize:
-            return batch.astype(self.dtype, copy=False)
-        batch = batch.astype(np.float32)
-        if jitter:
-            signed = (2.0 * draws[:, 3:, None, None, None] - 1.0).astype("f4")
-            mean = batch.mean(axis=(1, 2, 3), keepdims=True)
-            batch = mean + (batch - mean) * (1.0 + p.contrast * signed[:, 0])
-            batch += 255.0 * p.brightness * signed[:, 1]
-            batch = np.clip(batch, 0.0, 255.0)
-        if p.normalize:
-            return (batch / np.float32(255.0) - self._mean) / self._std
-        if self.dtype == "uint8":
+    def _finished(self, batch):
+        if self._preprocess.normalize:
+            mean, std = np.float32(self._domain.mean), self._domain.std
+            return (np.float32(batch) / 255 - mean) / np.float32(std)
+        if self.dtype == "uint8" and batch.dtype != np.uint8:
             batch = np.rint(batch)
         return batch.astype(self.dtype, copy=False)
 
 
-def resize(image, size):
+def resized(image, size):
     """Antialiased bilinear resize with Pillow.
 
     Args:
@@ -151,49 +157,14 @@ def resize(image, size):
         size = (int(size * height / short), int(size * width / short))
     if size == (height, width):
         return image
-    from PIL import Image
-
     picture = Image.fromarray(np.ascontiguousarray(image))
-    size = (size[1], size[0])
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR))
+    return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR))
 
 
-def _crop(image, size, where=None, padding=0, mode="reflect"):
-    """Cuts `size` out of `image`, at `where` in `[0, 1)` of the free room.
-
-    Without `where`, the centre (rounded down).
-    """
+def centre(image, size, rounding="down"):
+    """The centre of an image; half a pixel goes down, or to the even one."""
     if size is None:
         return image
-    room = [
-        n + 2 * padding - s for n, s in zip(image.shape, size, strict=False)
-    ]
-    if min(room) < 0:
-        raise ValueError(
-            "An image is smaller than the crop: give a `resize` of at least "
-            f"{max(size)}. Received: image of {image.shape[:2]}, "
-            f"crop={tuple(size)} (height, width)"
-        )
-    if where is None:
-        top, left = room[0] // 2, room[1] // 2
-    else:
-        top, left = (int(w * (r + 1)) for w, r in zip(where, room, strict=True))
-    if not padding:
-        return image[top : top + size[0], left : left + size[1]]
-    rows = np.arange(top, top + size[0]) - padding
-    columns = np.arange(left, left + size[1]) - padding
-    inside = image[
-        _reflected(rows, image.shape[0])[:, None],
-        _reflected(columns, image.shape[1]),
-    ]
-    if mode == "zero":
-        inside[(rows < 0) | (rows >= image.shape[0])] = 0
-        inside[:, (columns < 0) | (columns >= image.shape[1])] = 0
-    return inside
-
-
-def _reflected(index, size):
-    """Mirrors out-of-range indices at the border, without repeating it."""
-    period = max(2 * (size - 1), 1)
-    index = np.abs(index) % period
-    return np.minimum(index, period - index) if size > 1 else index * 0
+    room = augment.room(image, size)
+    top, left = (r // 2 if rounding == "down" else round(r / 2) for r in room)
+    return image[top : top + size[0], left : left + size[1]]

@@ -3,9 +3,15 @@
 import re
 from pathlib import Path
 
-from keras_mdl.data import decathlon, embedded
+from keras_mdl.data import embedded
 from keras_mdl.data.domain_data import DomainData
-from keras_mdl.data.tfds_reader import find_directory
+from keras_mdl.data.folder import from_folder
+from keras_mdl.data.tfds_reader import (
+    find_directory,
+    from_decathlon,
+    from_tfds,
+    from_tfds_directory,
+)
 
 _NAMED = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]{0,63})=(.+)", re.DOTALL)
 _FORMS = (
@@ -14,7 +20,7 @@ _FORMS = (
 )
 
 
-def load(spec, **options):
+def load(spec: str, **options) -> DomainData:
     """Loads the data that a string names.
 
     Args:
@@ -29,8 +35,8 @@ def load(spec, **options):
 
             each optionally as `"name=spec"`, which names the domain.
         **options: Passed to the function that does the work:
-            `embedded.load`, `DomainData.from_tfds`,
-            `DomainData.from_tfds_directory` or `DomainData.from_folder`.
+            `embedded.load`, `from_decathlon`, `from_tfds`,
+            `from_tfds_directory` or `from_folder`.
 
     Returns:
         `DomainData`.
@@ -49,7 +55,7 @@ def load(spec, **options):
     return data.renamed(name) if name else data
 
 
-def options_of(spec):
+def options_of(spec: str) -> tuple:
     """Which options of reading images `load` takes for a specification.
 
     Of those that command lines and settings offer: not all of these suit
@@ -82,15 +88,15 @@ def _parsed(spec):
 
 
 _KINDS = {
-    "tfds": DomainData.from_tfds,
-    "decathlon": decathlon.load,
-    "folder": DomainData.from_folder,
+    "tfds": from_tfds,
+    "decathlon": from_decathlon,
+    "folder": from_folder,
     "embedded": embedded.load,
-    "directory": DomainData.from_tfds_directory,  # found, not written
+    "directory": from_tfds_directory,  # found, not written
 }
 _OPTIONS = {
     "tfds": ("flip", "data_dir", "download"),
-    "decathlon": ("flip", "data_dir", "download"),
+    "decathlon": ("flip", "pool", "data_dir", "download"),
     "folder": ("flip", "on_bad_image", "validation_fraction"),
     "embedded": ("flip",),
     "directory": ("flip",),

@@ -9,75 +9,54 @@ SAMPLE = 2000
 _FLOOR = 1.0 / 255.0
 
 
-class PixelStatistics:
-    """Accumulates mean and standard deviation over images of any size.
+def pixel_sums(image):
+    """Number of pixels, sums and sums of squares by channel.
 
-    Every pixel counts once, so large images weigh more than small ones.
-    """
-
-    def __init__(self):
-        self._count = 0
-        self._sum = np.zeros(3)
-        self._squares = np.zeros(3)
-
-    @staticmethod
-    def sums(image):
-        """Count, sums and sums of squares of a uint8 array `(..., 3)`."""
-        pixels = np.asarray(image).reshape(-1, 3)
-        levels = np.arange(256) / 255.0
-        # Histograms keep the sums exact and need no float copy.
-        counts = np.stack(
-            [np.bincount(pixels[:, c], minlength=256) for c in range(3)]
-        )
-        return len(pixels), counts @ levels, counts @ levels**2
-
-    def add(self, image):
-        """Adds a uint8 array of shape `(..., 3)`."""
-        self.add_sums(self.sums(image))
-
-    def add_sums(self, sums):
-        """Adds what `sums` returned for an image."""
-        self._count += sums[0]
-        self._sum += sums[1]
-        self._squares += sums[2]
-
-    def result(self):
-        """Mean and std as two tuples (R, G, B), 0 = black and 1 = white.
-
-        The std has a floor of 1/255, so that a constant channel does not
-        turn the network's normalisation into a division by zero.
-        """
-        count = max(self._count, 1)
-        mean = self._sum / count
-        variance = np.maximum(self._squares / count - mean**2, 0.0)
-        std = np.maximum(np.sqrt(variance), _FLOOR)
-        return tuple(mean.round(6).tolist()), tuple(std.round(6).tolist())
-
-
-def pixel_statistics(source, sample=SAMPLE):
-    """Mean and std of at most `sample` images, evenly spaced in `source`.
+    Histograms keep the sums exact and need no float copy.
 
     Args:
-        source: Sequence of uint8 images `(h, w, 3)`.
-        sample: Largest number of images to look at.
+        image: uint8 array `(..., 3)`.
 
     Returns:
-        `(mean, std)`, see `PixelStatistics.result`.
+        float64 array `(3, 3)`: a row each, a column for R, G and B.
     """
-    size = len(source)
-    statistics = PixelStatistics()
-    for index in np.unique(
-        np.linspace(0, size - 1, min(size, sample), dtype=int)
-    ):
-        statistics.add(source[int(index)])
-    return statistics.result()
+    pixels = np.asarray(image).reshape(-1, 3).T
+    counts = np.stack([np.bincount(c, minlength=256) for c in pixels])
+    levels = np.arange(256) / 255
+    return np.stack([counts.sum(1), counts @ levels, counts @ levels**2])
+
+
+def mean_and_std(sums):
+    """Mean and std as two tuples (R, G, B), 0 = black and 1 = white.
+
+    Every pixel counts once, so large images weigh more than small ones. The
+    std has a floor of 1/255, so that a constant channel does not turn the
+    network's normalisation into a division by zero.
+
+    Args:
+        sums: What `pixel_sums` returned for the images, at least one.
+    """
+    count, total, squares = sum(sums)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, _FLOOR**2))
+    return tuple(mean.round(6).tolist()), tuple(std.round(6).tolist())
 
 
 def with_statistics(domain, sources, mean=None, std=None):
-    """`domain` with pixel statistics: the given ones, or those of `train`."""
+    """`domain` with pixel statistics: the given ones, or those of `train`.
+
+    Args:
+        domain: A `Domain`.
+        sources: Mapping from split names to sequences of images, of which
+            at most `SAMPLE`, evenly spaced, are looked at.
+        mean: Per-channel mean, or `None`.
+        std: Per-channel standard deviation, or `None`.
+    """
     if mean is None or std is None:
         source = sources.get("train", next(iter(sources.values())))
-        found = pixel_statistics(source)
+        count = min(len(source), SAMPLE)
+        picked = np.unique(np.linspace(0, len(source) - 1, count, dtype=int))
+        found = mean_and_std(pixel_sums(source[int(i)]) for i in picked)
         mean = found[0] if mean is None else mean
         std = found[1] if std is None else std
     return replace(domain, mean=mean, std=std)

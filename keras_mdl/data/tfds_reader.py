@@ -5,19 +5,19 @@ from pathlib import Path
 
 from keras_mdl.data import decathlon
 from keras_mdl.data.domain_data import DomainData
-from keras_mdl.data.folder import domain_name
-from keras_mdl.data.records import RecordSource
 from keras_mdl.data.sources import ArraySource
 from keras_mdl.data.statistics import SAMPLE, with_statistics
-from keras_mdl.data.streaming import StreamSource
-from keras_mdl.domains import Domain
+from keras_mdl.data.tfds_sources import RecordSource, StreamSource
+from keras_mdl.domains import Domain, domain_name
 
 MEMORY_LIMIT = 2 << 30
 INFO_FILE = "dataset_info.json"
 _PROBE = 64
 
 
-def read_name(tfds_name, data_dir=None, download=False, **options):
+def from_tfds(
+    tfds_name: str, data_dir=None, download: bool = False, **options
+) -> DomainData:
     """Reads a data set by its TFDS name.
 
     Args:
@@ -26,7 +26,7 @@ def read_name(tfds_name, data_dir=None, download=False, **options):
         data_dir: Folder of prepared data; by default that of TFDS.
         download: Whether data that are not there may be downloaded and
             prepared. Nothing is downloaded otherwise.
-        **options: See `read_builder`.
+        **options: See `from_tfds_builder`.
 
     Returns:
         `DomainData`. A decathlon domain takes its pixel statistics and flip
@@ -46,16 +46,33 @@ def read_name(tfds_name, data_dir=None, download=False, **options):
             f"{builder.data_dir}. Use download=True, or give the `data_dir` "
             f"that holds it. Received: data_dir={data_dir!r}"
         )
-    return read_builder(builder, **options)
+    return from_tfds_builder(builder, **options)
 
 
-def read_directory(path, **options):
+def from_decathlon(name: str, **options) -> DomainData:
+    """One domain of the Visual Decathlon, read with `tensorflow_datasets`.
+
+    Args:
+        name: One of `decathlon.names()`.
+        **options: As of `from_tfds` (`data_dir`, `download`, ...). With
+            `pool=True`, `train` is train and validation together, as in the
+            published trainings.
+
+    Returns:
+        `DomainData` with splits `train`, `validation` and `test`; the
+        labels of `test` are hidden.
+    """
+    key = decathlon.facts(name).key
+    return from_tfds(f"{decathlon.TFDS_NAME}/{key}", **options)
+
+
+def from_tfds_directory(path, **options) -> DomainData:
     """Reads a prepared TFDS folder, whatever wrote it.
 
     Args:
         path: Folder with `dataset_info.json`, or one with version folders,
             of which the newest is read.
-        **options: See `read_builder`.
+        **options: See `from_tfds_builder`.
 
     Returns:
         `DomainData`.
@@ -71,7 +88,9 @@ def read_directory(path, **options):
             f"Expected a prepared TFDS folder (with {INFO_FILE}, in itself or "
             f"in a version folder like 1.0.0). Received: path={str(path)!r}"
         )
-    return read_builder(tfds.builder_from_directory(str(folder)), **options)
+    return from_tfds_builder(
+        tfds.builder_from_directory(str(folder)), **options
+    )
 
 
 def find_directory(path):
@@ -87,15 +106,16 @@ def find_directory(path):
     return max(versions)[1] if versions else None
 
 
-def read_builder(
+def from_tfds_builder(
     builder,
-    name=None,
-    flip=None,
-    in_memory=None,
-    memory_limit=MEMORY_LIMIT,
-    image_key=None,
-    label_key=None,
-):
+    name: str | None = None,
+    flip: bool | None = None,
+    pool: bool = False,
+    in_memory: bool | None = None,
+    memory_limit: int = MEMORY_LIMIT,
+    image_key: str | None = None,
+    label_key: str | None = None,
+) -> DomainData:
     """Reads a prepared TFDS builder.
 
     Args:
@@ -104,6 +124,8 @@ def read_builder(
             configuration.
         flip: Whether training images may be mirrored; by default `False`,
             or the published rule for a decathlon domain.
+        pool: Whether `train` is train and validation together; see
+            `DomainData.pooled`.
         in_memory: `True` keeps all decoded images in memory, `False` none;
             `None` decides by `memory_limit`, with a warning if it is passed.
         memory_limit: Bytes of decoded images.
@@ -112,8 +134,7 @@ def read_builder(
 
     Returns:
         `DomainData`. Data not in memory have random access if they are in
-        the `array_record` format, and otherwise can only be streamed by
-        `DomainData.tf_dataset`.
+        the `array_record` format, and are otherwise streamed.
 
     Raises:
         ValueError: If the data set is not one of image classification.
@@ -126,9 +147,12 @@ def read_builder(
         features, label_key, tfds.features.ClassLabel, "label_key"
     )
     classes = features[label_key].names
-    facts = _decathlon_facts(builder)
+    facts = None
+    if builder.name == decathlon.TFDS_NAME:
+        facts = decathlon.facts(builder.builder_config.name)
     domain = Domain(name or _default_name(builder), classes)
-    kind = RecordSource if _random_access(builder) else StreamSource
+    file_format = getattr(builder.info.file_format, "value", "")
+    kind = RecordSource if file_format == "array_record" else StreamSource
     streams = {
         split: kind(builder, split, image_key, label_key, len(classes))
         for split, info in builder.info.splits.items()
@@ -144,25 +168,28 @@ def read_builder(
         decathlon.check(facts.key, len(classes), sizes)
     if in_memory is None:
         in_memory = _fits(streams, memory_limit, builder)
+    # Sources that are read from disk know their labels themselves.
+    parts = {split: (stream, None) for split, stream in streams.items()}
     if in_memory:
-        splits = {}
-        for split, stream in streams.items():
-            images, labels = stream.read_all()
-            splits[split] = (ArraySource.from_rgb(images), labels)
-    else:
-        # Sources that are read from disk know their labels themselves.
-        splits = {split: (stream, None) for split, stream in streams.items()}
+        parts = {
+            split: (ArraySource(s.first_images(len(s))), s.labels)
+            for split, s in streams.items()
+        }
     if facts is not None:
         domain = Domain(domain.name, classes, facts.mean, facts.std)
         flip = facts.flip if flip is None else flip
     else:
-        sources = {split: source for split, (source, _) in splits.items()}
+        sources = {split: source for split, (source, _) in parts.items()}
         if not in_memory:
             sources = {s: r.first_images(SAMPLE) for s, r in streams.items()}
         domain = with_statistics(domain, sources)
-    return DomainData(
-        domain, splits, flip, provenance=f"TFDS {builder.info.full_name}"
+    data = DomainData(
+        domain,
+        parts,
+        bool(flip),
+        provenance=f"TFDS {builder.info.full_name}",
     )
+    return data.pooled() if pool else data
 
 
 def _only(features, key, kind, argument):
@@ -187,12 +214,6 @@ def _default_name(builder):
     return domain_name(name)
 
 
-def _decathlon_facts(builder):
-    if builder.name != decathlon.TFDS_NAME:
-        return None
-    return decathlon.facts(builder.builder_config.name)
-
-
 def _fits(streams, memory_limit, builder):
     """Whether all images fit, judged by the first ones of each split."""
     needed = 0
@@ -206,10 +227,6 @@ def _fits(streams, memory_limit, builder):
         f"decoded, above memory_limit={memory_limit / 2**30:.1f} GiB: its "
         "images are read from disk. Say in_memory=True or in_memory=False "
         "to choose without this warning.",
-        stacklevel=5,
+        stacklevel=4,
     )
     return False
-
-
-def _random_access(builder):
-    return getattr(builder.info.file_format, "value", "") == "array_record"

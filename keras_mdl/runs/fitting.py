@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_mdl.data import DomainData, Preprocess, SetEpoch
-from keras_mdl.data.sources import ArraySource
+from keras_mdl.data import Preprocess, SetEpoch, from_arrays
 from keras_mdl.training import train
 
 _EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
@@ -177,7 +176,7 @@ def probabilities(view, domain, images, size):
         images: List of uint8 arrays `(h, w, 3)` of any sizes.
         size: Side of the images that the network takes.
     """
-    data = DomainData(domain, {"images": (ArraySource.from_rgb(images), None)})
+    data = from_arrays(domain, {"images": (images, None)})
     # NumPy batches: for a few images a tf.data pipeline only costs time.
     loader = data.batches(
         "images", preprocess=Preprocess.default(size), dtype=_dtype(view)

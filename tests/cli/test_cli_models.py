@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_mdl import load_model
-from keras_mdl.data import DomainData, Preprocess
+from keras_mdl.data import Preprocess, from_folder
 
 
 def test_evaluate_every_domain(run, two, images):
@@ -28,7 +28,7 @@ def test_evaluate_agrees_with_keras(run, two, images):
     row = json.loads(out)["results"][0]
     view = load_model(two)["colours"]
     view.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    data = DomainData.from_folder(images["colours"])
+    data = from_folder(images["colours"])
     loss, accuracy = view.evaluate(
         data.batches("validation", preprocess=Preprocess.default(16)),
         verbose=0,

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from keras_mdl.data import DomainData
+from keras_mdl import Domain
+from keras_mdl.data import from_arrays
 from keras_mdl.data.pixels import rgb_from_array
 
 IMAGES = np.arange(4 * 6 * 5 * 3, dtype=np.uint8).reshape(4, 6, 5, 3)
@@ -11,7 +12,7 @@ LABELS = np.array([0, 1, 2, 1])
 
 
 def make(images=IMAGES, labels=LABELS, **options):
-    return DomainData.from_arrays("d", {"train": (images, labels)}, **options)
+    return from_arrays("d", {"train": (images, labels)}, **options)
 
 
 def test_domain_follows_from_the_arrays():
@@ -97,7 +98,7 @@ def test_labels_beyond_the_classes():
 @pytest.mark.parametrize("hidden", [None, [-1, -1, -1, -1]])
 def test_hidden_labels(hidden):
     splits = {"train": (IMAGES, LABELS), "test": (IMAGES, hidden)}
-    data = DomainData.from_arrays("d", splits)
+    data = from_arrays("d", splits)
     assert data.labels("test") is None
     batch = data.batches("test")[0]
     assert batch.shape == (4, 6, 5, 3)
@@ -121,9 +122,9 @@ def test_unknown_names_are_answered_with_the_known_ones():
     with pytest.raises(ValueError, match="'train'"):
         make().size("validation")
     with pytest.raises(ValueError, match="map split names"):
-        DomainData.from_arrays("d", [IMAGES, LABELS])
+        from_arrays("d", [IMAGES, LABELS])
     with pytest.raises(ValueError, match="tuple"):
-        DomainData.from_arrays("d", {"train": IMAGES})
+        from_arrays("d", {"train": IMAGES})
     with pytest.raises(ValueError, match="seed"):
         make().batches("train", seed=-1)
     with pytest.raises(ValueError, match="batch_size"):
@@ -134,3 +135,31 @@ def test_unknown_names_are_answered_with_the_known_ones():
 
 def test_renaming():
     assert make().renamed("other").domain.name == "other"
+
+
+def test_train_and_validation_can_be_pooled():
+    more = IMAGES[:2, ::-1]
+    splits = {
+        "train": (IMAGES, LABELS),
+        "validation": (more, [2, 0]),
+        "test": (more, None),
+    }
+    data = from_arrays("d", splits).pooled()
+    assert data.splits == ("train", "test")
+    assert data.labels("train").tolist() == [0, 1, 2, 1, 2, 0]
+    images = data.batches("train", 6)[0][0]
+    np.testing.assert_array_equal(images, np.concatenate([IMAGES, more]))
+    assert data.domain == from_arrays("d", splits).domain
+    with pytest.raises(ValueError, match="'validation'"):
+        make().pooled()
+    splits["validation"] = (more, None)
+    with pytest.raises(ValueError, match="hidden"):
+        from_arrays("d", splits).pooled()
+
+
+def test_a_domain_may_be_given_instead_of_a_name():
+    domain = Domain("signs", ["stop", "go"], (0.1,) * 3, (0.2,) * 3)
+    data = from_arrays(domain, {"images": (IMAGES, None)})
+    assert data.domain == domain
+    with pytest.raises(ValueError, match="2 at index 2"):
+        from_arrays(domain, {"train": (IMAGES, LABELS)})

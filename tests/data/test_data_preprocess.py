@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from keras_mdl.data import DomainData, Preprocess, decathlon
-from keras_mdl.data.render import resize
+from keras_mdl.data import (
+    Preprocess,
+    decathlon,
+    from_arrays,
+    published_pipeline,
+)
+from keras_mdl.data.augment import crop
+from keras_mdl.data.render import resized
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 40, 60, 3), np.uint8)
@@ -12,7 +18,7 @@ LABELS = np.array([0, 1, 0, 1, 0, 1])
 
 
 def batch(preprocess, training=False, flip=False, **options):
-    data = DomainData.from_arrays("d", {"train": (IMAGES, LABELS)}, flip=flip)
+    data = from_arrays("d", {"train": (IMAGES, LABELS)}, flip=flip)
     loader = data.batches("train", 6, preprocess, training=training, **options)
     return loader[0][0]
 
@@ -28,7 +34,7 @@ def test_pixels_are_left_alone_by_default():
     [(20, (20, 30)), (80, (80, 120)), ((10, 30), (10, 30)), (None, (40, 60))],
 )
 def test_resize(size, shape):
-    assert resize(IMAGES[0], size).shape == (*shape, 3)
+    assert resized(IMAGES[0], size).shape == (*shape, 3)
 
 
 def test_resize_is_antialiased_bilinear_as_in_tensorflow():
@@ -36,7 +42,7 @@ def test_resize_is_antialiased_bilinear_as_in_tensorflow():
 
     for size in ((13, 17), (64, 80)):
         other = tf.image.resize(IMAGES[0], size, antialias=True)
-        difference = np.abs(resize(IMAGES[0], size) - np.asarray(other))
+        difference = np.abs(resized(IMAGES[0], size) - np.asarray(other))
         assert difference.max() < 1.5
         assert difference.mean() < 0.5
 
@@ -46,9 +52,21 @@ def test_centre_crop():
     np.testing.assert_array_equal(found, IMAGES[:, 10:30, 15:45])
 
 
+@pytest.mark.parametrize(("crop", "top"), [(39, 0), (37, 2), (35, 2), (33, 4)])
+def test_published_centre_crops_are_rounded_as_in_torchvision(crop, top):
+    """`int(round((40 - crop) / 2))`, written out."""
+    plan = Preprocess(eval_crop=crop, crop_rounding="even")
+    left = {39: 10, 37: 12, 35: 12, 33: 14}[crop]
+    np.testing.assert_array_equal(
+        batch(plan), IMAGES[:, top : top + crop, left : left + crop]
+    )
+    assert Preprocess.decathlon("dtd").crop_rounding == "even"
+    assert Preprocess.decathlon("svhn", "adapters").crop_rounding == "even"
+
+
 def test_random_crops_reach_every_offset():
     ramp = np.arange(10, dtype=np.uint8) * np.ones((600, 10, 10), np.uint8)
-    data = DomainData.from_arrays("d", {"train": (ramp, [0, 1] * 300)})
+    data = from_arrays("d", {"train": (ramp, [0, 1] * 300)})
     crops = data.batches("train", 600, Preprocess(train_crop=8), training=True)
     offsets = np.bincount(crops[0][0][:, 0, 0, 0].astype(int))
     assert len(offsets) == 3
@@ -57,8 +75,6 @@ def test_random_crops_reach_every_offset():
 
 @pytest.mark.parametrize("mode", ["reflect", "zero"])
 def test_padding(mode):
-    from keras_mdl.data.render import _crop
-
     padded = np.pad(
         IMAGES[0],
         ((5, 5), (5, 5), (0, 0)),
@@ -66,7 +82,13 @@ def test_padding(mode):
     )
     for where, top, left in (((0, 0), 0, 0), ((0.99, 0.99), 10, 10)):
         np.testing.assert_array_equal(
-            _crop(IMAGES[0], (40, 60), where, 5, mode),
+            crop(
+                IMAGES[0],
+                (40, 60),
+                5,
+                mode,
+                {"row": where[0], "column": where[1]},
+            ),
             padded[top : top + 40, left : left + 60],
         )
 
@@ -128,6 +150,14 @@ def test_image_smaller_than_the_crop():
         ({"padding_mode": "wrap"}, "padding_mode"),
         ({"brightness": -0.1}, "brightness"),
         ({"contrast": 2}, "contrast"),
+        ({"crop_rounding": "up"}, "crop_rounding"),
+        ({"saturation": -1}, "saturation"),
+        ({"erase": 1.5}, "erase"),
+        ({"mixup": -1}, "mixup"),
+        ({"rand_augment": (9, 9)}, "rand_augment"),
+        ({"rand_augment": (2, 11)}, "rand_augment"),
+        ({"crop_area": (0.1, 1)}, "train_crop"),
+        ({"crop_area": (0.5, 0.1), "train_crop": 8}, "smallest <= largest"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, message):
@@ -166,7 +196,7 @@ def test_decathlon_recipes(name):
 
 def test_pedestrians_stay_upright():
     grey = np.zeros((4, 144, 72), np.uint8)
-    data = DomainData.from_arrays("p", {"train": (grey, [0, 1, 0, 1])})
+    data = from_arrays("p", {"train": (grey, [0, 1, 0, 1])})
     recipe = Preprocess.decathlon("daimlerpedcls")
     for training in (False, True):
         found = data.batches("train", 4, recipe, training=training)[0][0]
@@ -178,3 +208,98 @@ def test_unknown_recipe():
         Preprocess.decathlon("dtd", "mine")
     with pytest.raises(ValueError, match="Known domains"):
         Preprocess.decathlon("mnist")
+
+
+STRONG = {
+    "by area": {"crop_area": (0.2, 0.9)},
+    "RandAugment": {"rand_augment": (3, 9)},
+    "saturation": {"saturation": 0.9},
+    "erasing": {"erase": 1.0},
+    "mixup": {"mixup": 0.4},
+    "cutmix": {"cutmix": 1.0},
+    "both": {"mixup": 0.4, "cutmix": 1.0},
+}
+
+
+@pytest.mark.parametrize("options", STRONG.values(), ids=STRONG)
+def test_strong_augmentation_is_a_function_of_the_epoch(options):
+    plan = Preprocess(resize=40, train_crop=32, eval_crop=32, **options)
+    data = from_arrays("d", {"train": (IMAGES, LABELS)})
+
+    def epoch(number, training=True, **more):
+        loader = data.batches("train", 6, plan, training, seed=4, **more)
+        loader.epoch = number
+        return loader[0]
+
+    first, again, later = epoch(1), epoch(1), epoch(2)
+    assert first[0].shape == (6, 32, 32, 3)
+    assert 0 <= first[0].min() <= first[0].max() <= 255
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert (first[0] != later[0]).any(axis=(1, 2, 3)).all()
+    whole = epoch(1, dtype="uint8")[0]
+    np.testing.assert_allclose(whole, first[0], atol=0.51)
+    # Every image is changed, and none of them in evaluation.
+    bare = Preprocess(resize=40, train_crop=32, eval_crop=32)
+    plain = data.batches("train", 6, bare, True, seed=4)
+    plain.epoch = 1
+    assert (first[0] != plain[0][0]).any(axis=(1, 2, 3)).mean() > 0.8
+    np.testing.assert_array_equal(epoch(1, False)[0], batch(bare))
+
+
+@pytest.mark.parametrize("mixing", ["mixup", "cutmix", "both"])
+def test_mixed_labels_say_how_much_of_which_image_is_shown(mixing):
+    """Images of one grey level each: their mean tells the parts."""
+    greys = np.arange(12, dtype=np.uint8) * 20
+    images = np.broadcast_to(greys[:, None, None], (12, 30, 30))
+    data = from_arrays("d", {"train": (images, np.arange(12))})
+    plan = Preprocess(**STRONG[mixing])
+    loader = data.tf_dataset("train", 12, plan, training=True)
+    found, labels = map(np.asarray, next(iter(loader)))
+    assert labels.dtype == "float32"
+    np.testing.assert_allclose(np.sum(labels, axis=1), 1, atol=1e-6)
+    shown = np.mean(found, axis=(1, 2, 3))
+    np.testing.assert_allclose(labels @ np.float32(greys), shown, atol=0.01)
+    mixed = np.sum(labels > 0, axis=1) == 2
+    assert mixed.mean() > 0.5
+    evaluated = data.batches("train", 12, plan)[0][1]
+    np.testing.assert_array_equal(evaluated, np.eye(12))
+
+
+def test_crops_by_area_show_the_parts_that_they_should():
+    ramp = np.arange(200, dtype=np.uint8) * np.ones((400, 1), np.uint8)
+    data = from_arrays("d", {"train": ([ramp] * 100, [0, 1] * 50)})
+    plan = Preprocess(train_crop=50, crop_area=(0.1, 0.1))
+    found = data.batches("train", 100, plan, training=True)[0][0]
+    assert found.shape == (100, 50, 50, 3)
+    # A tenth of 400 x 200 at aspects of 3:4 to 4:3 is 77 to 103 wide.
+    width = (found[:, 25, -1, 0] - found[:, 25, 0, 0]) * 50 / 49
+    assert 75 < width.min() < 82
+    assert 98 < width.max() < 106
+
+
+def test_strong_preset():
+    plan = Preprocess.strong(32, mixup=0.2)
+    assert batch(plan, training=True, flip=True).shape == (6, 32, 32, 3)
+    assert plan.mixes
+    assert not Preprocess.strong(32).mixes
+
+
+@pytest.mark.parametrize("crops", ["guo", "adapters"])
+@pytest.mark.parametrize("name", decathlon.names())
+def test_published_pipelines_say_what_they_are(crops, name):
+    pipeline = published_pipeline(crops, name)
+    assert pipeline.preprocess == Preprocess.decathlon(name, crops)
+    assert pipeline.pool
+    assert not pipeline.drop_remainder
+    assert str(pipeline.preprocess.resize) in pipeline.description
+    assert "\n" not in pipeline.description
+    plain = crops == "guo" or not decathlon.facts(name).flip
+    assert ("no flip" in pipeline.description) == plain
+
+
+def test_what_has_no_published_pipeline():
+    assert published_pipeline(None, "dtd") is None
+    assert published_pipeline("guo", "flowers-of-mine") is None
+    with pytest.raises(ValueError, match="adapters"):
+        published_pipeline("mine", "dtd")

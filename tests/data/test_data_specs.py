@@ -6,18 +6,18 @@ import pytest
 from tiny import write_images
 
 from keras_mdl.data import embedded, load
-from keras_mdl.data.folder import read_folder
+from keras_mdl.data.folder import from_folder
 from keras_mdl.data.specs import options_of
-from keras_mdl.data.tfds_reader import read_builder, read_name
+from keras_mdl.data.tfds_reader import from_tfds, from_tfds_builder
 
 
 @pytest.mark.parametrize(
     ("spec", "readers"),
     [
         ("embedded:digits", [embedded.load]),
-        ("name=folder:anywhere", [read_folder]),
-        ("tfds:mnist", [read_name, read_builder]),
-        ("decathlon:dtd", [read_name, read_builder]),
+        ("name=folder:anywhere", [from_folder]),
+        ("tfds:mnist", [from_tfds, from_tfds_builder]),
+        ("decathlon:dtd", [from_tfds, from_tfds_builder]),
     ],
 )
 def test_options_are_arguments_of_what_reads(spec, readers):

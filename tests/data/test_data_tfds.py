@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_mdl.data import DomainData, Preprocess, SetEpoch, decathlon, load
+from keras_mdl.data import (
+    Preprocess,
+    SetEpoch,
+    decathlon,
+    from_decathlon,
+    from_tfds,
+    from_tfds_directory,
+    load,
+)
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -63,7 +71,7 @@ pytestmark = [
 
 
 def test_decathlon_domain(prepared):
-    data = decathlon.load("daimlerpedcls", data_dir=prepared)
+    data = from_decathlon("daimlerpedcls", data_dir=prepared)
     assert data.domain.name == "daimlerpedcls"
     assert data.domain.num_classes == 2
     assert data.domain.mean == decathlon.facts("daimlerpedcls").mean
@@ -80,7 +88,7 @@ def test_decathlon_domain(prepared):
 
 def test_other_sizes_than_published_warn(prepared):
     with pytest.warns(UserWarning, match=r"23520.*'train': 24"):
-        decathlon.load("daimlerpedcls", data_dir=prepared)
+        from_decathlon("daimlerpedcls", data_dir=prepared)
 
 
 def test_other_classes_than_published_are_an_error():
@@ -91,9 +99,9 @@ def test_other_classes_than_published_are_an_error():
 def test_every_way_to_name_it(prepared):
     folder = f"{prepared}/{NAME}"
     for data in (
-        DomainData.from_tfds(NAME, data_dir=prepared),
-        DomainData.from_tfds_directory(folder),
-        DomainData.from_tfds_directory(f"{folder}/1.2.0"),
+        from_tfds(NAME, data_dir=prepared),
+        from_tfds_directory(folder),
+        from_tfds_directory(f"{folder}/1.2.0"),
         load(f"tfds:{NAME}", data_dir=prepared),
         load("decathlon:daimlerpedcls", data_dir=prepared),
         load(folder),
@@ -105,9 +113,9 @@ def test_every_way_to_name_it(prepared):
 
 def test_data_that_are_not_prepared(tmp_path):
     with pytest.raises(FileNotFoundError, match="download=True"):
-        decathlon.load("dtd", data_dir=tmp_path)
+        from_decathlon("dtd", data_dir=tmp_path)
     with pytest.raises(FileNotFoundError, match="dataset_info"):
-        DomainData.from_tfds_directory(tmp_path)
+        from_tfds_directory(tmp_path)
 
 
 def trace(dataset):
@@ -118,12 +126,12 @@ def trace(dataset):
 
 
 def test_streaming(prepared):
-    kept = DomainData.from_tfds(NAME, data_dir=prepared)
-    data = DomainData.from_tfds(NAME, data_dir=prepared, in_memory=False)
+    kept = from_tfds(NAME, data_dir=prepared)
+    data = from_tfds(NAME, data_dir=prepared, in_memory=False)
     assert "streamed" in repr(data)
     assert sorted(data.labels("train")) == sorted(kept.labels("train"))
     with pytest.raises(ValueError, match="in_memory=True"):
-        data.batches("train")
+        data.images("train")
     assert trace(data.tf_dataset("train", 8)) == trace(
         kept.tf_dataset("train", 8)
     )
@@ -136,19 +144,43 @@ def test_streaming(prepared):
     resumed = data.tf_dataset("train", 7, **options)
     SetEpoch(resumed).on_epoch_begin(2)
     assert trace(resumed) == epochs[2]
+    # The same without tf.data between, as other backends read it.
+    plain = data.batches("train", 7, **options)
+    plain.epoch = 2
+    for found in (list(plain), [plain[0], plain[1], plain[2]]):
+        assert [(i.sum(), tuple(n)) for i, n in found] == epochs[2]
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_published_pooling(prepared, prepared_records, in_memory):
+    for folder in (prepared, prepared_records):
+        options = {"data_dir": folder, "in_memory": in_memory}
+        data = from_decathlon("daimlerpedcls", pool=True, **options)
+        assert data.splits == ("train", "test")
+        assert data.size("train") == len(data.labels("train")) == 36
+        apart = from_decathlon("daimlerpedcls", **options)
+        expected = [
+            (image.sum(), label)
+            for split in ("train", "validation")
+            for batch in apart.batches(split)
+            for image, label in zip(*batch, strict=True)
+        ]
+        images, labels = next(iter(data.batches("train", 50)))
+        found = [(i.sum(), n) for i, n in zip(images, labels, strict=True)]
+        # TFDS reads the two splits of a stream in turn.
+        assert sorted(found) == sorted(expected)
+        assert data.labels("train").tolist() == labels.tolist()
 
 
 def test_large_data_are_streamed_with_a_warning(prepared):
     with pytest.warns(UserWarning, match="memory_limit"):
-        data = DomainData.from_tfds(NAME, data_dir=prepared, memory_limit=1)
+        data = from_tfds(NAME, data_dir=prepared, memory_limit=1)
     assert "streamed" in repr(data)
 
 
 def test_array_record_has_random_access(prepared_records):
-    kept = DomainData.from_tfds_directory(f"{prepared_records}/{NAME}")
-    data = DomainData.from_tfds_directory(
-        f"{prepared_records}/{NAME}", in_memory=False
-    )
+    kept = from_tfds_directory(f"{prepared_records}/{NAME}")
+    data = from_tfds_directory(f"{prepared_records}/{NAME}", in_memory=False)
     assert "array_record" in repr(data)
     options = {"training": True, "preprocess": Preprocess.default(16)}
     for a, b in zip(

@@ -7,7 +7,7 @@ import pytest
 from comparing import worker_command
 from fake_worker import row
 
-from keras_mdl.data import DomainData
+from keras_mdl.data import from_arrays
 from keras_mdl.runs.compare.rows import (
     COLUMNS,
     FILE,
@@ -93,7 +93,7 @@ def test_other_images_than_those_of_the_rows_are_refused():
         labels = np.arange(n) % 2
         images = np.zeros((n, 4, 4), "uint8")
         splits = {"train": (images, labels), "validation": (images, labels)}
-        return DomainData.from_arrays("a", splits)
+        return from_arrays("a", splits)
 
     rows = [row(0, "a", "x"), row(0, "b", "x")]
     rows[0].update(classes=2, train_images=4, validation_images=4)

@@ -6,6 +6,8 @@ of scikit-learn, scikit-image and matplotlib. They are small, and made for
 tutorials, tests and first comparisons, not for published figures.
 """
 
+from dataclasses import replace
+
 from keras_mdl.data.domain_data import DomainData
 from keras_mdl.data.embedded import digits, glyphs, patches, shapes
 from keras_mdl.data.epoch import checked_count
@@ -25,7 +27,9 @@ def names():
     return tuple(_MAKERS)
 
 
-def load(name, size=32, seed=0, flip=None):
+def load(
+    name: str, size: int = 32, seed: int = 0, flip: bool | None = None
+) -> DomainData:
     """Makes one embedded domain; the same arguments make the same images.
 
     Args:
@@ -42,12 +46,5 @@ def load(name, size=32, seed=0, flip=None):
     """
     make = _MAKERS[require_domain(name, _MAKERS)]
     size = checked_count("size", size, low=16)
-    made = make(size, checked_count("seed", seed))
-    data = DomainData.from_arrays(
-        name,
-        made.splits,
-        classes=made.classes,
-        flip=made.flip if flip is None else flip,
-    )
-    data.provenance = made.provenance
-    return data
+    data = make(size, checked_count("seed", seed))
+    return data if flip is None else replace(data, flip=bool(flip))

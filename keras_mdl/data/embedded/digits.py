@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_mdl.data.embedded.made import Made
+from keras_mdl.data.arrays import from_arrays
 
 _TRAIN = 1347  # of 1797, in file order
 
@@ -23,11 +23,11 @@ def make(size, seed):
     images = np.stack([_placed(i, size, rng) for i in digits.images])
     labels = digits.target.astype(np.int32)
     parts = {"train": slice(_TRAIN), "validation": slice(_TRAIN, None)}
-    return Made(
+    return from_arrays(
+        "digits",
         {s: (images[part], labels[part]) for s, part in parts.items()},
         tuple("0123456789"),
-        False,
-        _PROVENANCE,
+        provenance=_PROVENANCE,
     )
 
 

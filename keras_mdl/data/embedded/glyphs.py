@@ -5,34 +5,22 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_mdl.data.embedded.made import Made
+from keras_mdl.data.arrays import from_arrays
 
 # Without O/0 and I/1, which some of the fonts draw alike.
 CLASSES = tuple("ABCDEFGHJKLMNPQRSTUVWXYZ23456789")
 FONTS = {
     "train": (
-        "DejaVuSans",
-        "DejaVuSans-Oblique",
-        "DejaVuSans-BoldOblique",
-        "DejaVuSansMono",
-        "DejaVuSansMono-Bold",
-        "DejaVuSansMono-Oblique",
-        "DejaVuSerif",
-        "DejaVuSerif-Bold",
-        "STIXGeneral",
-        "STIXGeneralBol",
-        "STIXGeneralItalic",
-        "cmr10",
-        "cmss10",
-        "cmti10",
+        *(f"DejaVuSans{style}" for style in ("", "-Oblique", "-BoldOblique")),
+        *(f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique")),
+        *(f"DejaVuSerif{style}" for style in ("", "-Bold")),
+        *(f"STIXGeneral{style}" for style in ("", "Bol", "Italic")),
+        *("cmr10", "cmss10", "cmti10"),
     ),
     "validation": (
-        "DejaVuSans-Bold",
-        "DejaVuSansMono-BoldOblique",
-        "DejaVuSerif-Italic",
-        "STIXGeneralBolIta",
-        "cmb10",
-        "cmtt10",
+        *("DejaVuSans-Bold", "DejaVuSansMono-BoldOblique"),
+        *("DejaVuSerif-Italic", "STIXGeneralBolIta"),
+        *("cmb10", "cmtt10"),
     ),
 }
 _PER_CLASS = {"train": 80, "validation": 18}
@@ -56,7 +44,7 @@ def make(size, seed):
             for i, label in enumerate(labels)
         ]
         splits[split] = (np.stack(images), labels)
-    return Made(splits, CLASSES, False, _PROVENANCE)
+    return from_arrays("glyphs", splits, CLASSES, provenance=_PROVENANCE)
 
 
 def _glyph(character, font, size, rng):
@@ -90,17 +78,11 @@ def _mask(character, font, size, rng):
         0.75, 1.25
     )
     x, y = size * (1 + rng.uniform(-0.15, 0.15, 2))
+    across, down = size - cos * x + sin * y, size - sin * x - cos * y
     placed = upright.transform(
         (wide, wide),
         Image.Transform.AFFINE,
-        (
-            cos,
-            -sin,
-            size - cos * x + sin * y,
-            sin,
-            cos,
-            size - sin * x - cos * y,
-        ),
+        (cos, -sin, across, sin, cos, down),
         Image.Resampling.BICUBIC,
     ).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(placed, np.float32) / 255

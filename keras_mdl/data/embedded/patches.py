@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_mdl.data.embedded.made import Made
+from keras_mdl.data.arrays import from_arrays
 
 MARGIN = 2  # pixels of the photograph
 _PER_CLASS = {"train": 220, "validation": 50}
@@ -55,13 +55,13 @@ _TEXTURES_FROM = (
 def make_photos(size, seed):
     """Coloured patches, upright, of different scale and colour cast."""
     rng = np.random.default_rng([seed, 3])
-    return _make(PHOTOS, size, rng, 0, _tinted, _PHOTOS_FROM)
+    return _make("photos", PHOTOS, size, rng, 0, _tinted, _PHOTOS_FROM)
 
 
 def make_textures(size, seed):
     """Grey patches at all angles under uneven light."""
     rng = np.random.default_rng([seed, 4])
-    return _make(TEXTURES, size, rng, 180, _lit, _TEXTURES_FROM)
+    return _make("textures", TEXTURES, size, rng, 180, _lit, _TEXTURES_FROM)
 
 
 def boxes(height, width, split, count, rng):
@@ -113,7 +113,7 @@ def areas_of(photo, split, count, rng):
     return areas[groups.argmax(axis=0) * count + np.arange(count)]
 
 
-def _make(files, size, rng, turn, finish, provenance):
+def _make(name, files, size, rng, turn, finish, provenance):
     images = {split: [] for split in _PER_CLASS}
     labels = {split: [] for split in _PER_CLASS}
     for label, file in enumerate(files):
@@ -126,7 +126,7 @@ def _make(files, size, rng, turn, finish, provenance):
                 labels[split].append(label)
     classes = tuple(Path(f).stem.removesuffix("_left") for f in files)
     splits = {s: (np.stack(images[s]), np.array(labels[s])) for s in images}
-    return Made(splits, classes, True, provenance)
+    return from_arrays(name, splits, classes, True, provenance=provenance)
 
 
 def _photograph(file):

@@ -1,42 +1,42 @@
-"""Drawn forms with surfaces: the varied base domain, in ImageNet's part."""
+"""Drawn shapes with surfaces: the varied base domain, in ImageNet's part."""
 
 import numpy as np
 
-from keras_mdl.data.embedded.forms import FORMS
-from keras_mdl.data.embedded.made import Made
+from keras_mdl.data.arrays import from_arrays
+from keras_mdl.data.embedded.outlines import OUTLINES
 
 SURFACES = ("plain", "striped", "checked", "dotted")
-CLASSES = tuple(f"{s}-{f}" for f in FORMS for s in SURFACES)
+CLASSES = tuple(f"{s}-{f}" for f in OUTLINES for s in SURFACES)
 _PER_CLASS = {"train": 170, "validation": 28}
 
 _PROVENANCE = (
-    "Drawn by this package: 9 forms x 4 surfaces in random colour, size, "
+    "Drawn by this package: 9 shapes x 4 surfaces in random colour, size, "
     "angle, light and background, with blur, noise and occlusion. Split: "
     "drawn independently."
 )
 
 
 def make(size, seed):
-    """Forms such as "striped-star" before a busy background."""
+    """Shapes such as "striped-star" before a busy background."""
     splits = {}
     for number, (split, count) in enumerate(_PER_CLASS.items()):
         rng = np.random.default_rng([seed, 5, number])
         labels = np.repeat(np.arange(len(CLASSES)), count)
         images = [
-            _draw(form, count * len(SURFACES), size, rng)
-            for form in FORMS.values()
+            _draw(outline, count * len(SURFACES), size, rng)
+            for outline in OUTLINES.values()
         ]
         splits[split] = (np.concatenate(images), labels)
-    return Made(splits, CLASSES, True, _PROVENANCE)
+    return from_arrays("shapes", splits, CLASSES, True, provenance=_PROVENANCE)
 
 
-def _draw(form, count, size, rng):
-    """`count` images of one form, a quarter for each surface, in order."""
+def _draw(outline, count, size, rng):
+    """`count` images of one shape, a quarter for each surface, in order."""
     surface = np.repeat(np.arange(len(SURFACES)), count // len(SURFACES))
     x, y = _grid(size)
     image = _background(count, size, rng)
-    # Where the form is, how large, and how it is turned. `pixel` is the size
-    # of one pixel in the form's own coordinates.
+    # Where the shape is, how large, and how it is turned. `pixel` is the size
+    # of one pixel in the shape's own coordinates.
     scale = _column(rng.uniform(0.55, 0.9, count))
     angle = _column(rng.uniform(0, 2 * np.pi, count))
     shift = (1 - scale) * 0.9
@@ -46,7 +46,7 @@ def _draw(form, count, size, rng):
     u = (across * np.cos(angle) + down * np.sin(angle)) / scale * stretch
     v = (down * np.cos(angle) - across * np.sin(angle)) / scale / stretch
     pixel = 2.0 / size / scale
-    mask = np.clip(0.5 - form(u, v) / pixel, 0, 1)
+    mask = np.clip(0.5 - outline(u, v) / pixel, 0, 1)
     # Colours: two for the surface, apart from each other and the ground.
     ground = image.mean(axis=(1, 2))
     first = _apart(ground, 70, rng)

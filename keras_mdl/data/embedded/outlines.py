@@ -1,8 +1,8 @@
 """The outlines of the `shapes` domain, as implicit functions.
 
-Each function takes arrays `u` and `v` of coordinates, in which a form fills
+Each function takes arrays `u` and `v` of coordinates, in which a shape fills
 about the unit disc, and returns an array of the same shape: negative inside
-the form, about the distance to the outline near it.
+the shape, about the distance to the outline near it.
 """
 
 import numpy as np
@@ -59,9 +59,9 @@ def arrow(u, v):
     return np.minimum(head, shaft)
 
 
-FORMS = {
-    form.__name__: form
-    for form in (
+OUTLINES = {
+    outline.__name__: outline
+    for outline in (
         disc, triangle, square, star, ring, cross, crescent, spiral, arrow,
     )
 }  # fmt: skip
