@@ -1,162 +1,138 @@
 """Networks ready to run: each a function from one image to its scores."""
 
 import contextlib
-import pathlib
-import shutil
-import tempfile
-import weakref
+from dataclasses import dataclass
 
 import numpy as np
 
-from keras_mdl_export.external_check import GROUP
+from keras_mdl_export.strict_json import shortened
 
 
+@dataclass(frozen=True)
 class Expected:
-    """What the manifest says about a network's input and output.
+    """What the manifest says about a file and the networks in it.
 
-    Args:
+    Attributes:
         what: The file, for messages.
+        signatures: The names of its signatures: of the domains in it.
         shape: Of the input, `(1, height, width, 3)`.
         dtype: Of the input, by name.
         classes: How many scores there are.
     """
 
-    def __init__(self, what, shape, dtype, classes):
-        self.what = what
-        self.input = (tuple(shape), dtype)
-        self.output = ((1, classes), "float32")
+    what: str
+    signatures: list
+    shape: tuple
+    dtype: str
+    classes: int
 
-    def one(self, details, kind):
-        """The only one of a network's inputs or outputs.
+    def check(self, kind, received):
+        """Refuses what is not as the manifest says.
 
         Args:
-            details: The runtime's list of them.
-            kind: `"input"` or `"output"`.
+            kind: `"signatures"`, `"input"` or `"output"`.
+            received: The names, or the runtime's details of all inputs or
+                outputs.
 
         Raises:
-            ValueError: If there are several, or it has another shape or
-                dtype than the manifest says.
+            ValueError: If they differ.
         """
-        received = [
-            (tuple(int(s) for s in d["shape"]), np.dtype(d["dtype"]).name)
-            for d in details
-        ]
-        if received != [getattr(self, kind)]:
+        expected = {
+            "signatures": sorted(self.signatures),
+            "input": [(self.shape, self.dtype)],
+            "output": [((1, self.classes), "float32")],
+        }[kind]
+        if kind == "signatures":  # two domains may have equal shapes
+            received = sorted(received)
+        else:
+            received = [
+                (tuple(map(int, d["shape"])), np.dtype(d["dtype"]).name)
+                for d in received
+            ]
+        if received != expected:
             raise ValueError(
-                f"{self.what} should have one {kind} of (shape, dtype) "
-                f"{getattr(self, kind)}. Received: {received}"
+                f"{self.what} should have the {kind} {shortened(expected)}. "
+                f"Received: {shortened(received)}"
             )
-        return details[0]
 
 
-def open_interpreter(content, threads, what):
+def open_interpreter(content, threads, expected):
     """LiteRT's interpreter for the bytes of a file.
 
     Args:
         content: The bytes.
         threads: How many threads it computes with.
-        what: The file's name, for messages.
+        expected: The file's `Expected`.
 
     Raises:
-        ValueError: If LiteRT refuses the file.
+        ValueError: If LiteRT refuses the file, or it has other signatures.
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    with _refused(what):
-        return Interpreter(model_content=content, num_threads=threads)
-
-
-def interpreter_runner(interpreter, expected):
-    """Runs the only network of an interpreter."""
     with _refused(expected.what):
-        interpreter.allocate_tensors()
-    image = expected.one(interpreter.get_input_details(), "input")["index"]
-    scores = expected.one(interpreter.get_output_details(), "output")["index"]
-
-    def run(pixels):
-        interpreter.set_tensor(image, pixels)
-        interpreter.invoke()
-        return interpreter.get_tensor(scores)[0]
-
-    return run
+        found = Interpreter(model_content=content, num_threads=threads)
+        signatures = found.get_signature_list()
+    expected.check("signatures", signatures)
+    return found
 
 
 def signature_runner(interpreter, name, expected):
-    """Runs one signature of an interpreter that has several."""
+    """Runs one signature of an interpreter."""
     with _refused(expected.what):
         runner = interpreter.get_signature_runner(name)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    expected.one([*inputs.values()], "input")
-    expected.one([*outputs.values()], "output")
+    expected.check("input", inputs.values())
+    expected.check("output", outputs.values())
     (image,), (scores,) = inputs, outputs
 
     def run(pixels):
-        return runner(**{image: pixels})[scores][0]
+        with _refused(expected.what):
+            return runner(**{image: pixels})[scores][0]
 
     return run
 
 
-class CompiledRunner:
-    """Runs a file on LiteRT's `CompiledModel`.
+def cached_runner(content, threads, expected, weight_cache):
+    """Runs a file of one signature on LiteRT's `CompiledModel`.
 
     Args:
         content: The bytes of the file.
-        expected: Its `Expected` input and output.
         threads: How many threads it computes with.
-        trunk: The bytes the file reads from `trunk.bin` beside it, or
-            `None`. Both are then written to a private folder, so that the
-            runtime reads what was checked; it goes with this object.
+        expected: The file's `Expected`.
         weight_cache: Path of a file for the weights as XNNPACK lays them
-            out, or `None`.
+            out.
 
     Raises:
-        ValueError: If LiteRT refuses the file.
+        ValueError: If LiteRT refuses the file, or it is not as expected.
     """
+    from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, Options
 
-    def __init__(
-        self, content, expected, threads, trunk=None, weight_cache=None
-    ):
-        from ai_edge_litert.compiled_model import (
-            CompiledModel,
-            CpuOptions,
-            Options,
+    # `CompiledModel` takes broken flatbuffers and crashes; the interpreter
+    # verifies them first. It is built for that alone.
+    open_interpreter(content, threads, expected)
+    cpu = CpuOptions(num_threads=threads)
+    cpu.xnnpack_weight_cache_path = str(weight_cache)
+    (name,) = expected.signatures
+    with _refused(expected.what):
+        model = CompiledModel.from_buffer(
+            content, options=Options(cpu_options=cpu)
+        )
+        found = model.get_input_tensor_details(name)
+        expected.check("input", found.values())
+        found = model.get_output_tensor_details(name)
+        expected.check("output", found.values())
+        inputs, outputs = (
+            model.create_input_buffers(0),
+            model.create_output_buffers(0),
         )
 
-        # `CompiledModel` takes broken flatbuffers and crashes; the interpreter
-        # verifies them first. It is built for that alone.
-        open_interpreter(content, threads, expected.what)
-        cpu = CpuOptions(num_threads=threads)
-        if weight_cache is not None:
-            cpu.xnnpack_weight_cache_path = str(weight_cache)
-        options = Options(cpu_options=cpu)
-        self._content = content  # the model may point into it
+    def run(pixels, kept=content):  # the model may point into the bytes
         with _refused(expected.what):
-            if trunk is None:
-                model = CompiledModel.from_buffer(content, options=options)
-            else:
-                path = self._private_folder(content, trunk)
-                model = CompiledModel.from_file(str(path), options=options)
-            (name,) = model.get_signature_list()
-            inputs = model.get_input_tensor_details(name)
-            outputs = model.get_output_tensor_details(name)
-        expected.one([*inputs.values()], "input")
-        expected.one([*outputs.values()], "output")
-        self._model, self._classes = model, expected.output[0][1]
-        self._inputs = model.create_input_buffers(0)
-        self._outputs = model.create_output_buffers(0)
+            inputs[0].write(pixels)
+            model.run_by_index(0, inputs, outputs)
+            return outputs[0].read(expected.classes, np.float32)
 
-    def __call__(self, pixels):
-        self._inputs[0].write(pixels)
-        self._model.run_by_index(0, self._inputs, self._outputs)
-        return self._outputs[0].read(self._classes, np.float32)
-
-    def _private_folder(self, content, trunk):
-        folder = tempfile.mkdtemp(prefix="keras_mdl_export.")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        path = pathlib.Path(folder, "model.tflite")
-        path.write_bytes(content)
-        path.with_name(GROUP).write_bytes(trunk)
-        return path
+    return run
 
 
 @contextlib.contextmanager
