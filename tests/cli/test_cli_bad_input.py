@@ -44,15 +44,18 @@ def train(run, images, tmp_path):
         ({"seed": -1}, "a whole number from 0 on"),
         ({"dropout": 1}, "a number in [0, 1)"),
         ({"width": "wide"}, "a number above 0"),
+        ({"epochs": 2.5}, "a whole number from 1 on"),
         ({"size": 20}, "divisible by 8"),
         ({"recipe": "slow"}, "Known recipes: paper-base"),
         ({"network": "vgg"}, "Known networks: resnet26"),
         ({"domain": "a/b"}, "domain name"),
+        ({"domain": "a/b"}, "Received: --domain a/b"),
         ({"data": "nowhere"}, "'embedded:NAME'"),
         ({"data": "embedded:cats"}, "'shapes', 'digits'"),
         ({"out": "m.h5"}, "ends in .keras"),
         ({"out": "no/such/folder/m.keras"}, "does not exist"),
-        ({"colour": "red"}, "unrecognized arguments: --colour"),
+        ({"colour": "red"}, "Known options: --batch-size, --data-dir"),
+        ({"colour": "red"}, "Unknown option: --colour"),
         ({"backend": "torch"}, "tensorflow"),
     ],
 )
@@ -96,7 +99,7 @@ def test_existing_output_is_refused_before_any_work(
     def loaded():
         raise AssertionError("the backend was loaded first")
 
-    monkeypatch.setattr("keras_mdl.cli.heavy._filtered_stderr", loaded)
+    monkeypatch.setattr("keras_mdl.cli.backend.load_backend", loaded)
     path = tmp_path / "m.keras"
     path.write_text("precious")
     argv = {
@@ -149,7 +152,9 @@ def test_evaluate_refuses(run, two, images, tmp_path):
         return _refused(run, tmp_path, "evaluate", "--model", two, *argv)
 
     shades, colours = images["shades"], images["colours"]
-    assert "3 classes" in refused("--data", f"colours={shades}")
+    assert "Known classes: 'blue', 'green', 'red'" in refused(
+        "--data", f"colours={shades}"
+    )
     assert "no domain 'other'" in refused("--data", f"other={shades}")
     assert "one SPEC" in refused("--data", shades, colours, "--domain", "x")
     assert "Labelled splits: train, validation" in refused(

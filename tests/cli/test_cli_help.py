@@ -1,12 +1,14 @@
 """Help is there, complete and quick; machine output is clean."""
 
+import re
 import subprocess
 import sys
 import time
 
 import pytest
 
-from keras_mdl.cli.main import build_parser
+from keras_mdl.cli.config import flag_names
+from keras_mdl.cli.main import build_app
 from keras_mdl.cli.verbs import VERBS
 
 HEAVY = ("keras", "tensorflow", "jax", "matplotlib", "numpy")
@@ -19,6 +21,7 @@ def test_help_of_each_command(run, command):
     first = VERBS[command].__doc__.strip().splitlines()[0]
     assert first in out
     assert "--json" in out
+    assert "show tracebacks of errors" in out
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -36,8 +39,8 @@ def test_version(run):
 
 def test_parsers_import_nothing_heavy():
     code = (
-        "import sys; from keras_mdl.cli.main import build_parser; "
-        "build_parser(); "
+        "import sys; from keras_mdl.cli.main import build_app; "
+        "build_app(); "
         f"print([m for m in {HEAVY!r} if m in sys.modules])"
     )
     done = subprocess.run(
@@ -56,8 +59,17 @@ def test_help_is_quick_and_module_runs():
     assert best < 1.0
 
 
-def test_all_flags_have_help():
-    _, parsers = build_parser()
-    for name, parser in parsers.items():
-        for action in parser._actions:
-            assert action.help, (name, action)
+def test_all_flags_have_help(run):
+    for name in VERBS:
+        out = run(name, "--help")[1].partition("╭")[2]
+        names = build_app()[name].assemble_argument_collection()
+        for flag in flag_names(names):
+            shown = re.search(rf"--{flag}(?: --no-{flag})?(?= )(.*)", out)
+            words = re.sub(r"\b[A-Z]+\b(\.\.\.)?|\[.*?\]", "", shown[1])
+            assert re.search(r"[a-z]{2}", words), (name, flag)
+
+
+def test_every_flag_is_a_commands_or_general():
+    flags = flag_names(build_app()["train"].assemble_argument_collection())
+    assert {"data", "out", "on-bad-image", "epochs", "overwrite"} < set(flags)
+    assert "console" not in flags

@@ -1,11 +1,14 @@
-"""Loading Keras and its backend without their notes about CPU features."""
+"""Keras and its backend, without the notes that they print while loading."""
 
 import contextlib
+import importlib
 import logging
 import os
 import re
 import sys
 import tempfile
+
+from keras_mdl.cli.errors import InputError
 
 # What TensorFlow and absl print while loading, before a log level applies.
 _NOTES = re.compile(
@@ -17,7 +20,25 @@ _NOTES = re.compile(
 )
 
 
-def quiet_import():
+def choose_backend(name=None):
+    """`--backend`, and no log lines of TensorFlow; before Keras is loaded.
+
+    Raises:
+        InputError: If Keras is loaded with another backend.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if name is None:
+        return
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.backend.backend() != name:
+        raise InputError(
+            f"Keras is loaded already with the backend "
+            f"{loaded.backend.backend()!r}; --backend {name} comes too late"
+        )
+    os.environ["KERAS_BACKEND"] = name
+
+
+def load_backend():
     """Imports Keras and the backend; real messages still reach stderr."""
     # Every domain has a graph of its own: TensorFlow's advice against many
     # graphs is not for us.
@@ -30,6 +51,12 @@ def quiet_import():
 
             # Looks for accelerators now, not in the middle of a table.
             tf.config.list_physical_devices()
+
+
+def quiet_import(name):
+    """`importlib.import_module` for what may import a backend."""
+    with _filtered_stderr():
+        return importlib.import_module(name)
 
 
 @contextlib.contextmanager
