@@ -21,12 +21,11 @@ _NOTES = re.compile(
 
 
 def choose_backend(name=None):
-    """`--backend`, and no log lines of TensorFlow; before Keras is loaded.
-
-    Raises:
-        InputError: If Keras is loaded with another backend.
-    """
+    """`--backend`, and no log lines of TensorFlow; before Keras is loaded."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Every domain has a graph of its own: TensorFlow's advice against many
+    # graphs is not for us.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if name is None:
         return
     loaded = sys.modules.get("keras")
@@ -39,14 +38,10 @@ def choose_backend(name=None):
 
 
 def load_backend():
-    """Imports Keras and the backend; real messages still reach stderr."""
-    # Every domain has a graph of its own: TensorFlow's advice against many
-    # graphs is not for us.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with _filtered_stderr():
-        import keras
-
-        if keras.backend.backend() == "tensorflow":
+    """Imports Keras and the backend."""
+    keras = quiet_import("keras")
+    if keras.backend.backend() == "tensorflow":
+        with _quiet():
             import tensorflow as tf
 
             # Looks for accelerators now, not in the middle of a table.
@@ -54,13 +49,13 @@ def load_backend():
 
 
 def quiet_import(name):
-    """`importlib.import_module` for what may import a backend."""
-    with _filtered_stderr():
+    """`importlib.import_module`; real messages still reach stderr."""
+    with _quiet():
         return importlib.import_module(name)
 
 
 @contextlib.contextmanager
-def _filtered_stderr():
+def _quiet():
     # The notes are written by C++, past `sys.stderr`: the descriptor itself
     # has to be turned aside.
     try:

@@ -24,8 +24,8 @@ def settings_of(arguments):
 
 def flag_names(arguments):
     """Names of a command's flags, sorted, without their dashes."""
-    names = {a.name.removeprefix("--") for a in arguments if a.parse}
-    return sorted(names - {"*"})
+    names = (a.name for a in arguments if a.parse)
+    return sorted(n.removeprefix("--") for n in names if n.startswith("--"))
 
 
 def config_source(path):
@@ -33,10 +33,6 @@ def config_source(path):
 
     The keys are flag names. A record that a command wrote beside its output
     is accepted too: its section `settings` is read.
-
-    Raises:
-        InputError: If the file cannot be read, is not a mapping, or has an
-            unknown key or a value that no flag takes.
     """
     from cyclopts.config import Dict
 

@@ -16,13 +16,11 @@ class Console:
         self.as_json = as_json
         self._stdout = sys.stdout
 
-    @contextlib.contextmanager
     def running(self):
         """With `--json`, everything printed meanwhile goes to stderr."""
-        with contextlib.ExitStack() as stack:
-            if self.as_json:
-                stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-            yield self
+        if self.as_json:
+            return contextlib.redirect_stdout(sys.stderr)
+        return contextlib.nullcontext()
 
     @property
     def verbose(self):

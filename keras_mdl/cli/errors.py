@@ -19,11 +19,8 @@ def bad_input(**renamed):
     """Errors in this block are the input's: they become `InputError`.
 
     Around the checks and the loading of what the user named, not around the
-    work itself, where the same exceptions would be failures.
-
-    Args:
-        **renamed: `{argument in Python: flag}` where the two differ, for
-            example `spec="data"`.
+    work itself, where the same exceptions would be failures. `renamed` says
+    what a flag is called where it differs from Python's argument.
     """
     try:
         yield
@@ -43,11 +40,7 @@ def message_of(error):
 
 
 def in_flags(text, names):
-    """A message with flags in place of Python's arguments.
-
-    Args:
-        text: The message.
-        names: The flags of the command, without their dashes.
+    """A message with flags (`names`) in place of Python's arguments.
 
     >>> in_flags("use on_bad_image='skip'", ["on-bad-image"])
     'use --on-bad-image skip'
@@ -60,6 +53,6 @@ def in_flags(text, names):
             return f"--{flag} {value}".removesuffix(" True")
 
         text = re.sub(rf"(?<![\w.-])`?{name}=({_VALUE})`?", given, text)
-        text = text.replace(f"`{name}`", f"--{flag}")
+        text = re.sub(rf"(?<!column )`{name}`", f"--{flag}", text)
         text = text.replace(f"--{flag}, --{flag}", f"--{flag}")
     return text

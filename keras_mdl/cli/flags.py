@@ -73,13 +73,13 @@ Recipe = _told(
     "named settings to start from, of keras_mdl.training.RECIPES; an unknown "
     "name lists them",
 )
-_SPEC = (
+SPEC = (
     "embedded:NAME (no files needed: shapes, digits, glyphs, photos, "
     "textures), folder:PATH (class folders), tfds:NAME, decathlon:KEY, or the "
     "path of a TFDS or class folder; as NAME=SPEC to name the domain"
 )
-Spec = _told(str, _SPEC)
-Specs = _told(list[str], _SPEC)
+Spec = _told(str, SPEC)
+Specs = _told(list[str], SPEC)
 Annotations = _told(
     pathlib.Path,
     "folder `annotations` of the challenge's devkit "

@@ -1,23 +1,18 @@
 """What the commands read besides models: data, recipes, image files."""
 
+import os
+
 from keras_mdl.cli.backend import quiet_import
 from keras_mdl.cli.errors import InputError, bad_input
+from keras_mdl.cli.flags import SPEC
 
 
 def open_data(console, specs, size, reading, flip=None, name=None):
-    """`DomainData` of each specification of `--data`, all images read.
-
-    Args:
-        console: Is told of images that are left out.
-        specs: The specifications.
-        size: Side of the images that the network takes.
-        reading: `Reading`.
-        flip: Of `Training`.
-        name: Name for the domain, or `None` to keep the data's own.
-
-    Raises:
-        InputError: If there are no such data, or a flag suits none of them.
-    """
+    """`DomainData` of each of the `specs` of `--data`, all images read."""
+    for spec in specs:  # before anything is loaded for it
+        path = spec.rpartition("=")[2].removeprefix("folder:")
+        if ":" not in path and not any(map(os.path.isdir, (path, spec))):
+            raise InputError(f"No such folder: {path}. --data takes {SPEC}")
     quiet_import("keras_mdl.data")
     from keras_mdl.data import load
     from keras_mdl.data.specs import options_of
@@ -71,15 +66,7 @@ def require_labels(data, *splits):
 def matched(data, saved, spec, partial=False):
     """Data with the labels of a model's domain: classes match by name.
 
-    Args:
-        data: `DomainData`.
-        saved: `SavedModel`.
-        spec: Where the data come from.
-        partial: Whether the data may lack some of the classes.
-
-    Raises:
-        InputError: If the model has no such domain, or the domain other
-            classes.
+    With `partial` the data may lack some of the classes.
     """
     name, classes = data.domain.name, data.domain.classes
     if name not in saved.domains:
@@ -142,19 +129,14 @@ def as_published(
 
     Args:
         console: Is told which pipeline is used, and why.
-        recipe: A `Recipe`.
-        data: `DomainData`.
-        training: `Training`.
+        recipe, data, training: A `Recipe`, `DomainData`, `flags.Training`.
         size: Side of the images that the user wants, or `None`.
         side: Side of the images that the model takes, or `None` for any.
         default: The size where nothing says one.
 
     Returns:
-        `(data, side)`: what to train on, and which sides a network for it
-        takes, or `None` if they vary.
-
-    Raises:
-        InputError: If the size is open.
+        `(data, side)`: what to train on, and which side a network for it
+        takes, or `None` if sides vary.
     """
     from keras_mdl.data import Preprocess, decathlon
 

@@ -110,19 +110,14 @@ def main(argv=None):
         # The reader (`| head`) has gone; Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except KeyboardInterrupt as error:
-        status, shown, message = INTERRUPTED, error, "interrupted"
-    except InputError as error:
-        status, shown, message = BAD_INPUT, error, str(error)
-    except OutputError as error:
-        status, shown, message = FAILURE, error, str(error)
-    except Exception as error:
-        status, shown = FAILURE, error
-        message = f"{type(error).__name__}: {message_of(error)}"
-    if "--debug" in argv:
-        traceback.print_exception(shown)
+    except (Exception, KeyboardInterrupt) as error:
+        status, message = _end(error)
+        if "--debug" in argv:
+            traceback.print_exception(error)
+        own = isinstance(error, InputError) and error.__cause__ is None
     command = next((a for a in argv if a in VERBS), None)
-    if command is not None:
+    if command is not None and not own:
+        # A library has said it, in terms of Python's arguments.
         message = in_flags(message, _flags(app, command))
     print(f"error: {message}", file=sys.stderr, flush=True)
     return status
@@ -142,6 +137,17 @@ def _parsed(app, tokens):
             message += f" Known options: {known}"
         program = " ".join(["keras-mdl", *filter(None, [command])])
         raise InputError(f"{message} (see `{program} --help`)") from error
+
+
+def _end(error):
+    """The status and the message of a command that has failed."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, InputError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, OutputError):
+        return FAILURE, str(error)
+    return FAILURE, f"{type(error).__name__}: {message_of(error)}"
 
 
 def _flags(app, command):

@@ -18,9 +18,8 @@ _LEAST = 1 << 20
 def writes_file(verb):
     """The wrapper of each command with `--out FILE`: refuse, reserve, record.
 
-    Before the command runs, all that can be known of its outputs is checked
-    and the name is reserved. After it, settings, versions and the result go
-    to `FILE.run.yaml`.
+    Before the command runs, its outputs are checked and the name is reserved;
+    after it settings, versions and the result go to `FILE.run.yaml`.
     """
 
     @functools.wraps(verb)
@@ -46,9 +45,9 @@ def writes_file(verb):
                 with bad_input():
                     require_room(out, given["model"].stat().st_size)
             result = verb(*args, **kwargs)
-            command, settings = _name(verb), settings_of(given)
+            command = verb.__name__.replace("_", "-")
             try:
-                write_record(record, command, settings, result=result)
+                write_record(record, command, settings_of(given), result=result)
             except OSError as error:
                 raise OutputError(
                     f"{out} is written and complete; its record {record} "
@@ -67,10 +66,6 @@ def reserved(path):
     A locked file beside it keeps other commands away from the name, and
     shows that something can be written there. The lock ends with the process,
     however that ends.
-
-    Raises:
-        InputError: If another command is writing `path`, or nothing may be
-            written there, or the file system is full.
     """
     import filelock
 
@@ -116,15 +111,10 @@ def require_room(path, size=0):
 
 
 def keep(out, overwrite, write):
-    """Writes an output; where that fails, writes it to another place.
-
-    Args:
-        out: The file.
-        overwrite: Whether one that is there now may be replaced.
-        write: Function that writes to a path.
+    """Calls `write(out)`; where that fails, writes to another place.
 
     Raises:
-        OutputError: If the result is in another place, which is named.
+        OutputError: Names the other place.
     """
     from keras_mdl.runs.isolation import IsolationError
 
@@ -160,14 +150,7 @@ def save_model(model, out, isolation, overwrite):
 
 
 def trained(out, model, domain, done):
-    """The result of a training, as plain values.
-
-    Args:
-        out: The model's file.
-        model: The `MultiDomainModel`.
-        domain: Name of the trained domain.
-        done: `keras_mdl.runs.fitting.Fit`.
-    """
+    """The result of a training (`done`, a `Fit`) as plain values."""
     return {
         "model": str(out),
         "domain": domain,
@@ -188,7 +171,3 @@ def _check_folder(flag, path):
                 f"{flag} needs a folder that can be written to, received: "
                 f"{there}"
             )
-
-
-def _name(verb):
-    return verb.__name__.replace("_", "-")

@@ -30,11 +30,7 @@ class SavedModel:
             return self.domains[require_domain(name, self.domains)]
 
     def side(self, given=None):
-        """Side of the images, or `None` if the model takes any size.
-
-        Raises:
-            InputError: If they are no squares, or another `--size` is given.
-        """
+        """Side of the images, `None` for any; refuses another `--size`."""
         height, width = self.input_shape[:2]
         if height != width or (given and height not in (None, given)):
             raise InputError(
@@ -60,11 +56,7 @@ class SavedModel:
 
 
 def open_saved(path):
-    """Checks that a file is a complete model, and reads what it says.
-
-    Raises:
-        InputError: If the file is missing, broken or another kind of model.
-    """
+    """Checks that a file is a complete model, and reads what it says."""
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()

@@ -50,7 +50,10 @@ def train(run, images, tmp_path):
         ({"network": "vgg"}, "Known networks: resnet26"),
         ({"domain": "a/b"}, "domain name"),
         ({"domain": "a/b"}, "Received: --domain a/b"),
-        ({"data": "nowhere"}, "'embedded:NAME'"),
+        (
+            {"data": "nowhere"},
+            "No such folder: nowhere. --data takes embedded:",
+        ),
         ({"data": "embedded:cats"}, "'shapes', 'digits'"),
         ({"out": "m.h5"}, "ends in .keras"),
         ({"out": "no/such/folder/m.keras"}, "does not exist"),
