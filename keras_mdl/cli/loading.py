@@ -6,6 +6,9 @@ from keras_mdl.cli.backend import quiet_import
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.flags import SPEC
 
+# To draw and resize for networks of open size: that of the published ones.
+OPEN_SIDE = 72
+
 
 def open_data(console, specs, size, reading, flip=None, name=None):
     """`DomainData` of each of the `specs` of `--data`, all images read."""
@@ -122,62 +125,19 @@ def open_recipe(name, phase, training):
     return recipe.replace(phase=phase, **changes)
 
 
-def as_published(
-    console, recipe, data, training, size, side=None, default=None
-):
-    """The input pipeline of a training: the recipe's own, where it has one.
-
-    Args:
-        console: Is told which pipeline is used, and why.
-        recipe, data, training: A `Recipe`, `DomainData`, `flags.Training`.
-        size: Side of the images that the user wants, or `None`.
-        side: Side of the images that the model takes, or `None` for any.
-        default: The size where nothing says one.
+def published_side(recipe, name):
+    """Side of the images that a recipe was published with for a domain.
 
     Returns:
-        `(data, side)`: what to train on, and which side a network for it
-        takes, or `None` if sides vary.
+        `None` if it takes different ones, 0 if it has no pipeline for them.
     """
     from keras_mdl.data import Preprocess, decathlon
 
-    name, why = data.domain.name, f"{recipe.name} publishes no other"
-    flags = {"--size": size, "--flip": training.flip}
-    given = [flag for flag, value in flags.items() if value is not None]
-    if recipe.crops and given:
-        why = f"{given[0]} is given"
-    elif recipe.crops and name not in decathlon.names():
-        why = f"that of {recipe.name} is for names of the Visual Decathlon"
-    elif recipe.crops:
-        published = Preprocess.decathlon(name, recipe.crops)
-        crops = {published.train_crop, published.eval_crop}
-        only = published.train_crop if len(crops) == 1 else None
-        if side is None or only == (side, side):
-            console.say(f"input as published with {recipe.name}: {published}")
-            return _Published(data, published), only and only[0]
-        why = f"the model does not take the crops of {recipe.name}: {crops}"
-    side = size or side or default
-    if side is None:
-        raise InputError("The model takes images of any size: give --size")
-    console.say(f"input: squares of {side} pixels ({why})")
-    return data, side
-
-
-class _Published:
-    """`DomainData` whose batches are preprocessed as published."""
-
-    def __init__(self, data, preprocess):
-        self._data, self._preprocess = data, preprocess
-
-    def __getattr__(self, name):
-        return getattr(self._data, name)
-
-    def batches(self, split, **options):
-        options["preprocess"] = self._preprocess
-        return self._data.batches(split, **options)
-
-    def tf_dataset(self, split, **options):
-        options["preprocess"] = self._preprocess
-        return self._data.tf_dataset(split, **options)
+    if recipe.crops is None or name not in decathlon.names():
+        return 0
+    published = Preprocess.decathlon(name, recipe.crops)
+    crop = published.train_crop
+    return crop[0] if crop and crop == published.eval_crop else None
 
 
 def callbacks(training, domain):
@@ -190,19 +150,28 @@ def callbacks(training, domain):
     return [keras.callbacks.TensorBoard(folder, write_graph=False)]
 
 
-def fitted(view, recipe, data, size, training, console):
-    """`keras_mdl.runs.fitting.fit` as the flags of a training say."""
+def fitted(view, recipe, data, side, training, console, size=None):
+    """`keras_mdl.runs.fitting.fit` as the flags of a training say.
+
+    It chooses the input pipeline and says which, unless `--flip` or `--size`
+    have done so.
+    """
+    from keras_mdl.data import Preprocess
     from keras_mdl.runs import fitting
 
+    options = {}
+    if (training.flip, size) != (None, None):
+        options["preprocess"] = Preprocess.default(side)
     console.say(str(data))
     return fitting.fit(
         view,
         recipe,
         data,
-        size,
+        side or OPEN_SIDE,
         training.seed,
         callbacks(training, data.domain.name),
         console.verbose,
+        **options,
     )
 
 

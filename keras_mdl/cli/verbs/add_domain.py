@@ -41,7 +41,7 @@ def add_domain(
     if init_from is not None:
         saved.domain(init_from)
     found = loading.open_training_data(
-        console, data, side or 72, reading, training, name
+        console, data, side or loading.OPEN_SIDE, reading, training, name
     )
     name = found.domain.name
     if name in saved.domains:
@@ -59,9 +59,10 @@ def add_domain(
     with bad_input(name="method"):
         way = get_method(method)
     chosen = loading.open_recipe(recipe, way.phase, training)
-    found, side = loading.as_published(
-        console, chosen, found, training, size, side
-    )
+    if side is None and (
+        training.flip is not None or loading.published_side(chosen, name) == 0
+    ):
+        saved.size()  # says that --size is needed
     isolation = IsolationTable()
     if not way.alone:
         isolation.record("before", loaded.fingerprint())
@@ -73,7 +74,7 @@ def add_domain(
             init_from=init_from,
             depthwise=depthwise,
         )
-    done = loading.fitted(view, chosen, found, side, training, console)
+    done = loading.fitted(view, chosen, found, side, training, console, size)
     isolation.record(
         f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
     )

@@ -47,19 +47,20 @@ def train(
 
     keras.utils.set_random_seed(training.seed)
     chosen = loading.open_recipe(recipe, "base", training)
-    found, size = loading.as_published(
-        console, chosen, found, training, size, default=_SIZE
-    )
     name = found.domain.name
+    side = size or _SIZE
+    if (size, training.flip) == (None, None):
+        side = loading.published_side(chosen, name)
+        side = _SIZE if side == 0 else side
     if dropout is None:
         dropout = chosen.dropout(name)
     with bad_input():
         model = build_network(
-            network, [found.domain], size, width, dropout, depthwise or "plain"
+            network, [found.domain], side, width, dropout, depthwise or "plain"
         )
     view = model.for_domain(name, phase="base")
     outputs.require_room(out, 4 * view.count_params())
-    done = loading.fitted(view, chosen, found, size, training, console)
+    done = loading.fitted(view, chosen, found, side, training, console, size)
     isolation = IsolationTable()
     isolation.record(f"{name} trained", model.fingerprint())
     outputs.save_model(model, out, isolation, overwrite)
