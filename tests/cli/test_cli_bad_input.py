@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from keras_mdl.cli import main
+from keras_mdl.cli.errors import in_flags
 
 
 def _refused(run, tmp_path, *argv):
@@ -91,7 +92,10 @@ def test_bad_image_in_a_folder_is_named(run, images, tmp_path):
     (folder / "a" / "broken.png").write_bytes(b"not a picture")
     argv = ["train", "--data", folder, "--out", tmp_path / "m.keras",
             "--size", 16, "--epochs", 1]  # fmt: skip
-    assert "broken.png" in _refused(run, tmp_path, *argv)
+    err = _refused(run, tmp_path, *argv)
+    assert "broken.png" in err
+    assert "use --on-bad-image skip." in err
+    assert "on_bad_image" not in err
     assert run(*argv, "--on-bad-image", "skip")[0] == 0
 
 
@@ -179,6 +183,23 @@ def test_predict_names_what_is_wrong(run, two, images, tmp_path):
     assert "empty.png" in refused(good, empty, *domain)
     assert "text.jpg" in refused(text, *domain)
     assert "required: IMAGE" in refused(*domain)
+
+
+@pytest.mark.parametrize(
+    ("python", "flags"),
+    [
+        ("Received: on_bad_image='skip'.", "Received: --on-bad-image skip."),
+        ("(--overwrite, `overwrite=True`)", "(--overwrite)"),
+        ("`batch_size` must be 1 or more", "--batch-size must be 1 or more"),
+        ("Received: layers=['a', 'b'], x=3", "Received: --layers a b, x=3"),
+        ("a column `reference` already", "a column `reference` already"),
+        ("model.layers=3, keras.size=2", "model.layers=3, keras.size=2"),
+    ],
+)
+def test_errors_speak_of_flags(python, flags):
+    names = ("batch-size", "layers", "on-bad-image", "overwrite", "reference",
+             "size")  # fmt: skip
+    assert in_flags(python, names) == flags
 
 
 def test_debug_shows_the_traceback(run, tmp_path):

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Literal
 
-from keras_mdl.cli import flags, loading, outputs
+from keras_mdl.cli import backend, flags, loading, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -63,10 +63,9 @@ def export(
         saved = open_saved(model)
         size = saved.size()
         found = _data_of_all(console, saved, data, size, reading)
+        exporting = backend.quiet_import("keras_mdl.runs.exporting")
+        exporting.require_export()
         loaded = saved.load()
-        from keras_mdl.runs.exporting import export_with_data, require_export
-
-        require_export()
         from keras_mdl_export import checks, modes
 
         with bad_input():
@@ -85,7 +84,7 @@ def export(
                         "domain (--calibration-images). Received: "
                         f"{images} of {name!r}"
                     )
-        report = export_with_data(
+        report = exporting.export_with_data(
             loaded,
             found,
             out,
