@@ -99,7 +99,13 @@ def matched(data, saved, spec, partial=False):
             if labels is not None:
                 labels = label_of[np.asarray(labels)]
             splits[split] = (data.images(split), labels)
-    return type(data)(domain, splits, data.flip, data.skipped, data.provenance)
+    return type(data)(
+        domain,
+        splits,
+        flip=data.flip,
+        skipped=data.skipped,
+        provenance=data.provenance,
+    )
 
 
 def open_recipe(name, phase, training):

@@ -8,7 +8,7 @@ import tiny
 from PIL import Image
 
 from keras_mdl import load_model
-from keras_mdl.data import DomainData, Preprocess
+from keras_mdl.data import DomainData, Preprocess, load
 
 
 def test_evaluate_every_domain(run, two, images):
@@ -75,7 +75,7 @@ def test_classes_match_by_name_and_may_be_some_of_them(run, tmp_path):
     argv = ("evaluate", path, "--data", tmp_path / "x", "--json")
     status, out, err = run(*argv, "--split", "train")
     assert status == 0, err
-    data = DomainData.from_folder(tmp_path / "x")
+    data = load(f"folder:{tmp_path}/x")
     names = np.array(data.domain.classes)[data.labels("train")]
     view = load_model(path)["x"]
     logits = view.predict(
