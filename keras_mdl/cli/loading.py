@@ -37,7 +37,8 @@ def open_data(console, specs, size, reading, flip=None, name=None):
             if spec.rpartition("=")[2].startswith("embedded:"):
                 # Drawn at the size of the network rather than resized to it.
                 options["size"] = max(size, 16)
-            data = load(spec, **options)
+            with console.warnings():
+                data = load(spec, **options)
             if data.skipped:
                 more = ", ..." if len(data.skipped) > 5 else ""
                 console.warn(

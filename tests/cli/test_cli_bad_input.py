@@ -1,5 +1,7 @@
 """Bad input ends with status 2 and one line, before anything is written."""
 
+import warnings
+
 import pytest
 from PIL import Image
 
@@ -97,6 +99,23 @@ def test_bad_image_in_a_folder_is_named(run, images, tmp_path):
     assert "use --on-bad-image skip." in err
     assert "on_bad_image" not in err
     assert run(*argv, "--on-bad-image", "skip")[0] == 0
+
+
+def test_warnings_of_the_data_are_shown_in_a_line(
+    run, images, tmp_path, monkeypatch
+):
+    def load(spec, **options):
+        warnings.warn("3 files are no images", stacklevel=2)
+        raise ValueError("and now they are gone")
+
+    monkeypatch.setattr("keras_mdl.data.load", load)
+    status, _, err = run("train", "--data", images["shades"], "--out",
+                         tmp_path / "m.keras")  # fmt: skip
+    assert status == 2
+    assert err.splitlines() == [
+        "warning: 3 files are no images",
+        "error: and now they are gone",
+    ]
 
 
 @pytest.mark.parametrize("command", ["train", "add-domain", "remove-domain"])
