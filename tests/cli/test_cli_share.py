@@ -61,7 +61,7 @@ def test_gates_that_depend_on_the_image_are_kept_and_said(
     assert status == 0
     assert "not collapsed" in err
     assert json.loads(out)["collapsed"] is False
-    assert load_model(path).get_config()["gates"]["shades"]
+    assert load_model(path).get_config()["slots"]["shades"]["gates"]
 
 
 @pytest.mark.parametrize(
