@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+import warnings
 
 
 class Console:
@@ -16,13 +17,11 @@ class Console:
         self.as_json = as_json
         self._stdout = sys.stdout
 
-    @contextlib.contextmanager
     def running(self):
         """With `--json`, everything printed meanwhile goes to stderr."""
-        with contextlib.ExitStack() as stack:
-            if self.as_json:
-                stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-            yield self
+        if self.as_json:
+            return contextlib.redirect_stdout(sys.stderr)
+        return contextlib.nullcontext()
 
     @property
     def verbose(self):
@@ -36,6 +35,17 @@ class Console:
     def warn(self, text):
         """Shows a warning, on stderr in any case."""
         print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    @contextlib.contextmanager
+    def warnings(self):
+        """What is warned of in the block is shown as `warn` does."""
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                yield
+            finally:
+                for warning in given:
+                    self.warn(warning.message)
 
     def result(self, value):
         """The result of the command, for machines."""

@@ -1,33 +1,34 @@
-"""Bad input, told apart from failures."""
+"""Bad input, told apart from failures, in the command line's own words."""
 
 import contextlib
+import re
 
-_BAD_INPUT = (
-    ValueError,
-    TypeError,
-    FileNotFoundError,
-    FileExistsError,
-    IsADirectoryError,
-    NotADirectoryError,
-    PermissionError,
-)
+_VALUE = r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|[\w.+-]+"
 
 
 class InputError(Exception):
     """The user's input cannot be used; the command ends with status 2."""
 
 
+class OutputError(Exception):
+    """What was computed is not where it should be; status 1."""
+
+
 @contextlib.contextmanager
-def bad_input():
+def bad_input(**renamed):
     """Errors in this block are the input's: they become `InputError`.
 
     Around the checks and the loading of what the user named, not around the
-    work itself, where the same exceptions would be failures.
+    work itself, where the same exceptions would be failures. `renamed` says
+    what a flag is called where it differs from Python's argument.
     """
     try:
         yield
-    except _BAD_INPUT as error:
-        raise InputError(message_of(error)) from error
+    except (ValueError, TypeError, OSError) as error:
+        text = message_of(error)
+        for argument, flag in renamed.items():
+            text = re.sub(rf"(?<![\w.-]){argument}=", f"{flag}=", text)
+        raise InputError(text) from error
 
 
 def message_of(error):
@@ -36,3 +37,22 @@ def message_of(error):
         where = f": {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}"
     return str(error).strip() or type(error).__name__
+
+
+def in_flags(text, names):
+    """A message with flags (`names`) in place of Python's arguments.
+
+    >>> in_flags("use on_bad_image='skip'", ["on-bad-image"])
+    'use --on-bad-image skip'
+    """
+    for flag in names:
+        name = flag.replace("-", "_")
+
+        def given(match, flag=flag):
+            value = re.sub(r"[\[\],'\"]", "", match[1])
+            return f"--{flag} {value}".removesuffix(" True")
+
+        text = re.sub(rf"(?<![\w.-])`?{name}=({_VALUE})`?", given, text)
+        text = re.sub(rf"(?<!column )`{name}`", f"--{flag}", text)
+        text = text.replace(f"--{flag}, --{flag}", f"--{flag}")
+    return text

@@ -1,222 +1,192 @@
-"""What the commands read: data, models, recipes, image files."""
+"""What the commands read besides models: data, recipes, image files."""
 
-import sys
+import os
 
+from keras_mdl.cli.backend import quiet_import
 from keras_mdl.cli.errors import InputError, bad_input
+from keras_mdl.cli.flags import SPEC
 
-_DATA_FLAGS = (
-    "on_bad_image",
-    "validation_fraction",
-    "data_dir",
-    "download",
-    "flip",
-)
+# To draw and resize for networks of open size: that of the published ones.
+OPEN_SIDE = 72
 
 
-def open_data(args, spec, size, name=None):
-    """The `DomainData` that `--data` names.
-
-    Args:
-        args: Parsed flags of the command.
-        spec: The specification.
-        size: Side of the images that the network takes.
-        name: Name for the domain, or `None` to keep the data's own.
-
-    Raises:
-        InputError: If there are no such data.
-    """
+def open_data(console, specs, size, reading, flip=None, name=None):
+    """`DomainData` of each of the `specs` of `--data`, all images read."""
+    for spec in specs:  # before anything is loaded for it
+        path = spec.rpartition("=")[2].removeprefix("folder:")
+        if ":" not in path and not any(map(os.path.isdir, (path, spec))):
+            raise InputError(f"No such folder: {path}. --data takes {SPEC}")
+    quiet_import("keras_mdl.data")
     from keras_mdl.data import load
     from keras_mdl.data.specs import options_of
 
-    given = {
-        key: value
-        for key in _DATA_FLAGS
-        if (value := getattr(args, key, None)) is not None
-    }
-    with bad_input():
-        fitting = {s: options_of(s) for s in [spec, *_specs(args)]}
+    given = {**vars(reading), "flip": flip}
+    given = {k: v for k, v in given.items() if v is not None}
+    found = []
+    with bad_input(spec="data", name="domain"):
+        taken = [options_of(spec) for spec in specs]
         for key in given:
             # A flag is for those of several data that it suits.
-            if not any(key in options for options in fitting.values()):
+            if not any(key in options for options in taken):
                 raise InputError(
                     f"--{key.replace('_', '-')} does not apply to --data "
-                    f"{' '.join(fitting)} (see --help)"
+                    f"{' '.join(specs)} (see --help)"
                 )
-        options = {k: v for k, v in given.items() if k in fitting[spec]}
-        if spec.rpartition("=")[2].startswith("embedded:"):
-            # Drawn at the size of the network rather than resized to it.
-            options["size"] = max(size, 16)
-        data = load(spec, **options)
-        if data.skipped:
-            # Said on stderr, so that no file is missing unnoticed.
-            print(
-                f"warning: {len(data.skipped)} unreadable images left out: "
-                f"{', '.join(data.skipped[:5])}"
-                f"{', ...' if len(data.skipped) > 5 else ''}",
-                file=sys.stderr,
-                flush=True,
-            )
-        return data.renamed(name) if name else data
+        for spec, takes in zip(specs, taken, strict=True):
+            options = {k: v for k, v in given.items() if k in takes}
+            if spec.rpartition("=")[2].startswith("embedded:"):
+                # Drawn at the size of the network rather than resized to it.
+                options["size"] = max(size, 16)
+            with console.warnings():
+                data = load(spec, **options)
+            if data.skipped:
+                more = ", ..." if len(data.skipped) > 5 else ""
+                console.warn(
+                    f"{len(data.skipped)} unreadable images left out: "
+                    f"{', '.join(data.skipped[:5])}{more}"
+                )
+            found.append(data.renamed(name) if name else data)
+    return found
 
 
-def _specs(args):
-    return args.data if isinstance(args.data, list) else [args.data]
-
-
-def open_data_of(args, spec, size, model, name=None):
-    """The data of `--data` for a domain of a model.
-
-    Args:
-        args: Parsed flags of the command.
-        spec: The specification.
-        size: Side of the images that the network takes.
-        model: The `MultiDomainModel`.
-        name: Name of the domain, or `None` for the data's own.
-
-    Raises:
-        InputError: If there are no such data, or no such domain.
-    """
-    data = open_data(args, spec, size, name)
-    if data.domain.name not in model:
-        raise InputError(
-            f"The model has no domain {data.domain.name!r}; it has "
-            f"{', '.join(map(repr, model))}. Say which one {spec} belongs to: "
-            "NAME=SPEC"
-        )
+def open_training_data(console, spec, size, reading, training, name=None):
+    """`open_data` of one specification to train on."""
+    (data,) = open_data(console, [spec], size, reading, training.flip, name)
+    require_labels(data, "train")
     return data
 
 
-def require_classes(model, data):
-    """Refuses data whose classes are not those of their domain.
+def require_labels(data, *splits):
+    """Refuses data without labels in a split; says which have some."""
+    known = [s for s in data.splits if data.labels(s) is not None]
+    for split in splits:
+        if split not in known:
+            raise InputError(
+                f"The images of {data.domain.name!r} have no labelled split "
+                f"{split!r}. Labelled splits: {', '.join(known) or 'none'}"
+            )
 
-    Raises:
-        InputError: With the first of both.
+
+def matched(data, saved, spec, partial=False):
+    """Data with the labels of a model's domain: classes match by name.
+
+    With `partial` the data may lack some of the classes.
     """
-    expected = model.domains[data.domain.name].classes
-    if data.domain.classes != expected:
+    name, classes = data.domain.name, data.domain.classes
+    if name not in saved.domains:
         raise InputError(
-            "The images have other classes than the domain "
-            f"{data.domain.name!r}. Expected {list(expected)[:5]}..., "
-            f"received {list(data.domain.classes)[:5]}..."
+            f"The model has no domain {name!r}; it has "
+            f"{', '.join(map(repr, saved.domains))}. Say which one {spec} "
+            "belongs to: NAME=SPEC"
         )
-
-
-def require_training_split(data):
-    """Refuses data that have nothing to learn from."""
-    from keras_mdl.runs.fitting import has_labels
-
-    if not has_labels(data, "train"):
+    domain = saved.domains[name]
+    if classes == domain.classes:
+        return data
+    unknown = sorted(set(classes) - set(domain.classes))
+    lacking = sorted(set(domain.classes) - set(classes))
+    if unknown or (lacking and not partial):
         raise InputError(
-            f"Training needs a split 'train' with labels; "
-            f"{data.domain.name!r} has {', '.join(map(repr, data.splits))}"
+            f"The images have other classes than the domain {name!r}: "
+            f"unknown {unknown[:8]}, missing {lacking[:8]}. Known classes: "
+            f"{', '.join(map(repr, domain.classes))}"
         )
+    import numpy as np
 
-
-def open_model(path):
-    """The `MultiDomainModel` in a file.
-
-    Raises:
-        InputError: If the file is missing, broken or another kind of model.
-    """
-    from keras_mdl.models import MultiDomainModel, load_model
-
-    if path.is_dir():
-        raise InputError(f"Expected a .keras file, received a folder: {path}")
+    label_of = np.array([domain.classes.index(c) for c in classes], np.int32)
+    splits = {}
     with bad_input():
-        model = load_model(path)
-    if not isinstance(model, MultiDomainModel):
-        raise InputError(
-            f"{path} holds a {type(model).__name__}; expected a "
-            "MultiDomainModel, as `keras-mdl train` and "
-            "`MultiDomainModel.save` write it"
-        )
-    return model
+        for split in data.splits:
+            labels = data.labels(split)
+            if labels is not None:
+                labels = label_of[np.asarray(labels)]
+            splits[split] = (data.images(split), labels)
+    return type(data)(
+        domain,
+        splits,
+        flip=data.flip,
+        skipped=data.skipped,
+        provenance=data.provenance,
+    )
 
 
-def size_of(model, args):
-    """Side of the images: the model's, or `--size` if it takes any."""
-    from keras_mdl.runs.fitting import image_size
-
-    with bad_input():
-        size = image_size(model, args.size)
-    if args.size is not None and args.size != size:
-        raise InputError(
-            f"The model takes images of {size}x{size} pixels. "
-            f"Received: --size {args.size}"
-        )
-    return size
-
-
-def open_recipe(args, phase, console):
-    """The recipe of `--recipe` with the other training flags applied.
-
-    Args:
-        args: Parsed flags of the command.
-        phase: What trains.
-        console: Is told what of a published recipe is left out.
-    """
+def open_recipe(name, phase, training):
+    """The recipe of `--recipe` with the other training flags applied."""
     from keras_mdl.training import get_recipe
 
-    with bad_input():
-        recipe = get_recipe(args.recipe)
-    if recipe.crops:
-        # They train and test at different sizes; networks here have one.
-        console.say(
-            f"recipe {recipe.name}: without its crops of the published "
-            "pipeline (`Preprocess.decathlon`); images are resized to the "
-            "size of the network"
-        )
+    with bad_input(name="recipe"):
+        recipe = get_recipe(name)
     changes = {
         key: value
         for key in ("epochs", "batch_size", "learning_rate", "weight_decay")
-        if (value := getattr(args, key)) is not None
+        if (value := getattr(training, key)) is not None
     }
-    if args.weight_decay is not None:
+    if training.weight_decay is not None:
         # Given by hand it holds for every domain.
         changes["decays"] = {}
-    if args.epochs is not None:
+    if training.epochs is not None:
         # Drops keep their place in the course of the training.
-        scale = args.epochs / recipe.epochs
+        scale = training.epochs / recipe.epochs
         changes["drops"] = tuple(
             sorted({max(1, round(d * scale)) for d in recipe.drops})
         )
     return recipe.replace(phase=phase, **changes)
 
 
-def dropout_of(args, recipe, domain):
-    """Dropout before the classifier: the flag's, or the recipe's."""
-    return recipe.dropout(domain) if args.dropout is None else args.dropout
+def published_side(recipe, name):
+    """Side of the images that a recipe was published with for a domain.
 
-
-def tensorboard(args, domain):
-    """The callbacks that `--tensorboard` asks for.
-
-    Raises:
-        InputError: If there is a file where the logs should go.
+    Returns:
+        `None` if it takes different ones, 0 if it has no pipeline for them.
     """
-    if args.tensorboard is None:
+    from keras_mdl.data import Preprocess, decathlon
+
+    if recipe.crops is None or name not in decathlon.names():
+        return 0
+    published = Preprocess.decathlon(name, recipe.crops)
+    crop = published.train_crop
+    return crop[0] if crop and crop == published.eval_crop else None
+
+
+def callbacks(training, domain):
+    """The callbacks that the flags of a training ask for."""
+    if training.tensorboard is None:
         return []
-    if args.tensorboard.is_file():
-        raise InputError(
-            f"--tensorboard needs a folder, received a file: {args.tensorboard}"
-        )
     import keras
 
-    return [
-        keras.callbacks.TensorBoard(
-            args.tensorboard / domain, write_graph=False
-        )
-    ]
+    folder = training.tensorboard / domain
+    return [keras.callbacks.TensorBoard(folder, write_graph=False)]
+
+
+def fitted(view, recipe, data, side, training, console, size=None):
+    """`keras_mdl.runs.fitting.fit` as the flags of a training say.
+
+    It chooses the input pipeline and says which, unless `--flip` or `--size`
+    have done so.
+    """
+    from keras_mdl.data import Preprocess
+    from keras_mdl.runs import fitting
+
+    options = {}
+    if (training.flip, size) != (None, None):
+        options["preprocess"] = Preprocess.default(side)
+    console.say(str(data))
+    return fitting.fit(
+        view,
+        recipe,
+        data,
+        side or OPEN_SIDE,
+        training.seed,
+        callbacks(training, data.domain.name),
+        console.verbose,
+        **options,
+    )
 
 
 def open_image(path):
-    """An image file as uint8 RGB.
-
-    Raises:
-        InputError: If it is not a readable image; names the file.
-    """
+    """An image file as uint8 RGB; `InputError` with its name if it is none."""
     from PIL import Image
 
+    quiet_import("keras_mdl.data")
     from keras_mdl.data.pixels import rgb_from_file
 
     # What Pillow raises depends on the format's reader.

@@ -1,75 +1,87 @@
 """`main`: parses, runs one command, and turns its end into a status."""
 
-import argparse
 import contextlib
 import os
+import pathlib
 import signal
 import sys
 import threading
 import traceback
+from typing import Annotated, Literal
 
-from keras_mdl.cli import verbs
-from keras_mdl.cli.config import apply_config
+import cyclopts
+
+from keras_mdl.cli.backend import choose_backend
+from keras_mdl.cli.config import config_source, flag_names
 from keras_mdl.cli.console import Console
-from keras_mdl.cli.errors import InputError, message_of
-from keras_mdl.cli.options import add_common
+from keras_mdl.cli.errors import InputError, OutputError, in_flags, message_of
+from keras_mdl.cli.flags import Switch
+from keras_mdl.cli.verbs import VERBS
 
 SUCCESS, FAILURE, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
-_DESCRIPTION = (
-    "One network for many visual domains: a shared trunk of pointwise "
-    "convolutions, and a small private slot for each domain."
-)
+_DESCRIPTION = """\
+One network for many visual domains: a shared trunk of pointwise
+convolutions, and a small private slot for each domain."""
 _EPILOG = """\
 examples:
   keras-mdl demo
   keras-mdl train --data embedded:shapes --out base.keras
-  keras-mdl add-domain --model base.keras --data photos/signs --out two.keras
-  keras-mdl predict sign.jpg --model two.keras --domain signs
+  keras-mdl add-domain base.keras --data photos/signs --out two.keras
+  keras-mdl predict two.keras sign.jpg --domain signs
 
-exit status: 0 success, 1 failure, 2 bad input, 130 interrupted
-"""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where to read more."""
-
-    def error(self, message):
-        raise InputError(f"{message} (see `{self.prog} --help`)")
+exit status: 0 success, 1 failure, 2 bad input, 130 interrupted"""
 
 
-def build_parser():
-    """The parser of the command line, and those of its commands by name."""
+def build_app():
+    """The command line: `.meta` takes the general flags, and runs the rest."""
     import keras_mdl
 
-    parser = _Parser(
+    app = cyclopts.App(
         "keras-mdl",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--version",
-        action="version",
+        help=_DESCRIPTION,
+        help_epilogue=_EPILOG,
+        help_format="plaintext",
         version=f"keras-mdl {keras_mdl.__version__}",
+        # Lists take all values that follow, and have no `--empty-...`.
+        default_parameter=cyclopts.Parameter(
+            consume_multiple=True, negative_iterable=()
+        ),
     )
-    commands = parser.add_subparsers(
-        title="commands", metavar="COMMAND", dest="command", required=True
-    )
-    parsers = {}
-    for name, verb in verbs.VERBS.items():
-        sub = commands.add_parser(
-            name,
-            help=verb.HELP,
-            description=verb.__doc__.strip(),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        verb.add_arguments(sub)
-        add_common(sub)
-        parsers[name] = sub
-    return parser, parsers
+    for name, verb in VERBS.items():
+        app.command(verb, name=name, help_epilogue="")
+    app.meta.group_parameters = cyclopts.Group("General")
+
+    @app.meta.default
+    def general(
+        *tokens: Annotated[
+            str, cyclopts.Parameter(show=False, allow_leading_hyphen=True)
+        ],
+        config: pathlib.Path | None = None,
+        json: Switch = False,
+        backend: Literal["tensorflow", "jax"] | None = None,
+        debug: Switch = False,
+    ):
+        """Runs a command.
+
+        Args:
+            config: read flags from a YAML file; flags on the line win
+            json: print the result as JSON on stdout, all else on stderr
+            backend: Keras backend (default: KERAS_BACKEND, or Keras' own)
+            debug: show tracebacks of errors
+        """
+        if config is not None:
+            app.config = config_source(config)
+        command, bound, given = _parsed(app, tokens)
+        choose_backend(backend)
+        console = Console(json)
+        with console.running():
+            result = command(
+                *bound.args, **bound.kwargs, **dict.fromkeys(given, console)
+            )
+        console.result(result)
+
+    return app
 
 
 def main(argv=None):
@@ -83,39 +95,63 @@ def main(argv=None):
         after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else list(map(str, argv))
-    debug = "--debug" in argv
+    app = build_app()
     try:
+        if not argv:
+            raise InputError(
+                f"COMMAND is missing: {', '.join(VERBS)} (see `keras-mdl "
+                "--help`)"
+            )
         with _terminated_as_interrupted():
-            return _run(argv)
-    except SystemExit as end:  # argparse, after --help or --version
-        return end.code or SUCCESS
-    except InputError as error:
-        return _end(error, BAD_INPUT, debug)
-    except KeyboardInterrupt as error:
-        return _end(error, INTERRUPTED, debug, "interrupted")
+            command, bound, _ = _parsed(app.meta, argv)
+            command(*bound.args, **bound.kwargs)
+        return SUCCESS
     except BrokenPipeError:
         # The reader (`| head`) has gone; Python must not complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
-    except Exception as error:
-        text = f"{type(error).__name__}: {message_of(error)}"
-        return _end(error, FAILURE, debug, text)
+    except (Exception, KeyboardInterrupt) as error:
+        status, message = _end(error)
+        if "--debug" in argv:
+            traceback.print_exception(error)
+        own = isinstance(error, InputError) and error.__cause__ is None
+    command = next((a for a in argv if a in VERBS), None)
+    if command is not None and not own:
+        # A library has said it, in terms of Python's arguments.
+        message = in_flags(message, _flags(app, command))
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return status
 
 
-def _run(argv):
-    parser, parsers = build_parser()
-    _apply_config_flag(argv, parsers)
-    args = parser.parse_args(argv)
-    if args.backend:
-        _choose_backend(args.backend)
-    # Before TensorFlow is loaded: its notes about CPU features are no news.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    console = Console(args.json)
-    with console.running():
-        verb = verbs.VERBS[args.command]
-        result = verb.run(args, console, parsers[args.command])
-    console.result(result)
-    return SUCCESS
+def _parsed(app, tokens):
+    """`cyclopts.App.parse_args`, with errors as `InputError`."""
+    try:
+        return app.parse_args(tokens, exit_on_error=False, print_error=False)
+    except cyclopts.CycloptsError as error:
+        command = next((t for t in tokens if t in VERBS), None)
+        message = str(error)
+        if isinstance(error, cyclopts.MissingArgumentError):
+            message = f"required: {error.argument.name}"
+        elif isinstance(error, cyclopts.UnknownOptionError) and command:
+            known = ", ".join(f"--{f}" for f in _flags(app, command))
+            message += f" Known options: {known}"
+        program = " ".join(["keras-mdl", *filter(None, [command])])
+        raise InputError(f"{message} (see `{program} --help`)") from error
+
+
+def _end(error):
+    """The status and the message of a command that has failed."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED, "interrupted"
+    if isinstance(error, InputError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, OutputError):
+        return FAILURE, str(error)
+    return FAILURE, f"{type(error).__name__}: {message_of(error)}"
+
+
+def _flags(app, command):
+    return flag_names(app[command].assemble_argument_collection())
 
 
 @contextlib.contextmanager
@@ -133,30 +169,3 @@ def _terminated_as_interrupted():
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _apply_config_flag(argv, parsers):
-    """Reads `--config` first: its values are the defaults of the rest."""
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--config", nargs="?")
-    config = first.parse_known_args(argv)[0].config
-    command = next((a for a in argv if a in parsers), None)
-    if config is not None and command is not None:
-        apply_config(parsers[command], config)
-
-
-def _choose_backend(name):
-    loaded = sys.modules.get("keras")
-    if loaded is not None and loaded.backend.backend() != name:
-        raise InputError(
-            f"Keras is loaded already with the backend "
-            f"{loaded.backend.backend()!r}; --backend {name} comes too late"
-        )
-    os.environ["KERAS_BACKEND"] = name
-
-
-def _end(error, status, debug, text=None):
-    if debug:
-        traceback.print_exception(error)
-    print(f"error: {text or error}", file=sys.stderr, flush=True)
-    return status

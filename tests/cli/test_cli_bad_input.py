@@ -1,9 +1,12 @@
 """Bad input ends with status 2 and one line, before anything is written."""
 
+import warnings
+
 import pytest
 from PIL import Image
 
 from keras_mdl.cli import main
+from keras_mdl.cli.errors import in_flags
 
 
 def _refused(run, tmp_path, *argv):
@@ -44,15 +47,21 @@ def train(run, images, tmp_path):
         ({"seed": -1}, "a whole number from 0 on"),
         ({"dropout": 1}, "a number in [0, 1)"),
         ({"width": "wide"}, "a number above 0"),
+        ({"epochs": 2.5}, "a whole number from 1 on"),
         ({"size": 20}, "divisible by 8"),
         ({"recipe": "slow"}, "Known recipes: paper-base"),
         ({"network": "vgg"}, "Known networks: resnet26"),
         ({"domain": "a/b"}, "domain name"),
-        ({"data": "nowhere"}, "'embedded:NAME'"),
+        ({"domain": "a/b"}, "Received: --domain a/b"),
+        (
+            {"data": "nowhere"},
+            "No such folder: nowhere. --data takes embedded:",
+        ),
         ({"data": "embedded:cats"}, "'shapes', 'digits'"),
         ({"out": "m.h5"}, "ends in .keras"),
         ({"out": "no/such/folder/m.keras"}, "does not exist"),
-        ({"colour": "red"}, "unrecognized arguments: --colour"),
+        ({"colour": "red"}, "Known options: --batch-size, --data-dir"),
+        ({"colour": "red"}, "Unknown option: --colour"),
         ({"backend": "torch"}, "tensorflow"),
     ],
 )
@@ -85,8 +94,28 @@ def test_bad_image_in_a_folder_is_named(run, images, tmp_path):
     (folder / "a" / "broken.png").write_bytes(b"not a picture")
     argv = ["train", "--data", folder, "--out", tmp_path / "m.keras",
             "--size", 16, "--epochs", 1]  # fmt: skip
-    assert "broken.png" in _refused(run, tmp_path, *argv)
+    err = _refused(run, tmp_path, *argv)
+    assert "broken.png" in err
+    assert "use --on-bad-image skip." in err
+    assert "on_bad_image" not in err
     assert run(*argv, "--on-bad-image", "skip")[0] == 0
+
+
+def test_warnings_of_the_data_are_shown_in_a_line(
+    run, images, tmp_path, monkeypatch
+):
+    def load(spec, **options):
+        warnings.warn("3 files are no images", stacklevel=2)
+        raise ValueError("and now they are gone")
+
+    monkeypatch.setattr("keras_mdl.data.load", load)
+    status, _, err = run("train", "--data", images["shades"], "--out",
+                         tmp_path / "m.keras")  # fmt: skip
+    assert status == 2
+    assert err.splitlines() == [
+        "warning: 3 files are no images",
+        "error: and now they are gone",
+    ]
 
 
 @pytest.mark.parametrize("command", ["train", "add-domain", "remove-domain"])
@@ -96,7 +125,7 @@ def test_existing_output_is_refused_before_any_work(
     def loaded():
         raise AssertionError("the backend was loaded first")
 
-    monkeypatch.setattr("keras_mdl.cli.heavy._filtered_stderr", loaded)
+    monkeypatch.setattr("keras_mdl.cli.backend.load_backend", loaded)
     path = tmp_path / "m.keras"
     path.write_text("precious")
     argv = {
@@ -149,7 +178,9 @@ def test_evaluate_refuses(run, two, images, tmp_path):
         return _refused(run, tmp_path, "evaluate", "--model", two, *argv)
 
     shades, colours = images["shades"], images["colours"]
-    assert "3 classes" in refused("--data", f"colours={shades}")
+    assert "Known classes: 'blue', 'green', 'red'" in refused(
+        "--data", f"colours={shades}"
+    )
     assert "no domain 'other'" in refused("--data", f"other={shades}")
     assert "one SPEC" in refused("--data", shades, colours, "--domain", "x")
     assert "Labelled splits: train, validation" in refused(
@@ -171,6 +202,23 @@ def test_predict_names_what_is_wrong(run, two, images, tmp_path):
     assert "empty.png" in refused(good, empty, *domain)
     assert "text.jpg" in refused(text, *domain)
     assert "required: IMAGE" in refused(*domain)
+
+
+@pytest.mark.parametrize(
+    ("python", "flags"),
+    [
+        ("Received: on_bad_image='skip'.", "Received: --on-bad-image skip."),
+        ("(--overwrite, `overwrite=True`)", "(--overwrite)"),
+        ("`batch_size` must be 1 or more", "--batch-size must be 1 or more"),
+        ("Received: layers=['a', 'b'], x=3", "Received: --layers a b, x=3"),
+        ("a column `reference` already", "a column `reference` already"),
+        ("model.layers=3, keras.size=2", "model.layers=3, keras.size=2"),
+    ],
+)
+def test_errors_speak_of_flags(python, flags):
+    names = ("batch-size", "layers", "on-bad-image", "overwrite", "reference",
+             "size")  # fmt: skip
+    assert in_flags(python, names) == flags
 
 
 def test_debug_shows_the_traceback(run, tmp_path):

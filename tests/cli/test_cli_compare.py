@@ -103,12 +103,13 @@ def test_no_such_file(run, tmp_path):
 
 
 def test_the_example_in_the_help_is_accepted(tmp_path):
+    import inspect
     import textwrap
 
     from keras_mdl.cli.verbs import compare
     from keras_mdl.runs.compare import read_settings
 
-    text = compare.__doc__
+    text = inspect.cleandoc(compare.__doc__)
     text = text[text.index("  name:") : text.index("\n\nEither")]
     (tmp_path / "photos" / "signs").mkdir(parents=True)
     path = tmp_path / "example.yaml"

@@ -96,6 +96,7 @@ def test_a_folder_that_is_there_stays(run, two, images, tmp_path):
         status, _, err = run(*command(two, images, out, *more))
         assert status == 2
         assert str(out) in err
+        assert "overwrite=True" not in err
         assert [p.name for p in out.iterdir()] == ["thesis.tex"]
 
 

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+import tiny
 from PIL import Image
 
 from keras_mdl import load_model
-from keras_mdl.data import Preprocess, from_folder
+from keras_mdl.data import Preprocess, from_folder, load
 
 
 def test_evaluate_every_domain(run, two, images):
@@ -45,17 +46,46 @@ def test_evaluate_under_another_name(run, two, images):
     assert "shades" in out
 
 
-def test_evaluate_warns_of_other_class_names(run, two, images, tmp_path):
-    for old, new in (("dark", "noir"), ("light", "blanc")):
-        folder = tmp_path / "shades" / new
-        folder.mkdir(parents=True)
-        for file in (images["shades"] / old).iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())
-    status, _, err = run(
-        "evaluate", "--model", two, "--data", tmp_path / "shades"
+def _renamed(images, folder, names):
+    """`shades` with other names of classes; no name leaves a class out."""
+    for old, new in zip(("dark", "light"), names, strict=True):
+        for file in (images["shades"] / old).iterdir() if new else ():
+            (folder / new).mkdir(parents=True, exist_ok=True)
+            (folder / new / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_other_class_names_are_refused(run, two, images, tmp_path):
+    folder = _renamed(images, tmp_path / "shades", ("noir", "light"))
+    status, _, err = run("evaluate", two, "--data", folder)
+    assert status == 2
+    assert "unknown ['noir']" in err
+    assert "Known classes: 'dark', 'light'" in err
+
+
+def test_classes_match_by_name_and_may_be_some_of_them(run, tmp_path):
+    # A network that has learnt nothing knows its classes apart all the same.
+    path, colours = tmp_path / "m.keras", {"b": 60, "d": 180, "a": 0}
+    model = tiny.tiny_model({"x": ["a", "b", "c", "d"]})
+    tiny.randomize(model).save(path)
+    for name, grey in colours.items():
+        tiny.write_images(
+            tmp_path / "x", {name: (grey, 0, 255 - grey)}, 9, (8, 8)
+        )
+    argv = ("evaluate", path, "--data", tmp_path / "x", "--json")
+    status, out, err = run(*argv, "--split", "train")
+    assert status == 0, err
+    data = load(f"folder:{tmp_path}/x")
+    names = np.array(data.domain.classes)[data.labels("train")]
+    view = load_model(path)["x"]
+    logits = view.predict(
+        data.batches("train", preprocess=Preprocess.default(8)), verbose=0
     )
-    assert status == 0
-    assert "class names" in err
+    answers = np.array(["a", "b", "c", "d"])[logits.argmax(-1)]
+    expected = float(np.mean(answers == names))
+    assert json.loads(out)["results"][0]["accuracy"] == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def _saved(folder, mode):
@@ -91,6 +121,14 @@ def test_predict_takes_every_kind_of_image(run, two, tmp_path):
         for a, b in zip(by_mode[mode], by_mode["RGB"], strict=True):
             assert a["class"] == b["class"]
             assert a["probability"] == pytest.approx(b["probability"], abs=0.02)
+
+
+def test_a_model_is_the_first_argument(run, two, images):
+    path = images["colours"] / "red" / "0.png"
+    flag = run("predict", path, "--model", two, "--domain", "shades")
+    assert run("predict", two, path, "--domain", "shades") == flag
+    assert run("summary", two) == run("summary", "--model", two)
+    assert flag[0] == 0
 
 
 def test_predict_top(run, two, images):

@@ -7,10 +7,10 @@ import pytest
 from keras_mdl import load_model
 
 
-def command(two, images, out, *more):
+def command(two, images, out, *more, target="shades"):
     return (
-        "share", "--model", two, "--data", images["shades"], "--target",
-        "shades", "--out", out, "--epochs", 1, "--batch-size", 8, *more,
+        "share", two, "--data", images["shades"], "--target", target, "--out",
+        out, "--epochs", 1, "--batch-size", 8, *more,
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def test_gates_that_depend_on_the_image_are_kept_and_said(
     assert status == 0
     assert "not collapsed" in err
     assert json.loads(out)["collapsed"] is False
-    assert load_model(path).get_config()["gates"]["shades"]
+    assert load_model(path).get_config()["slots"]["shades"]["gates"]
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,19 @@ def test_gates_that_depend_on_the_image_are_kept_and_said(
     [
         (["--layers", "middle"], "conv1, conv2"),
         (["--sources", "stars"], "Known domains: 'colours', 'shades'"),
-        (["--target", "stars"], "Known domains: 'colours', 'shades'"),
+        (["stars"], "Known domains: 'colours', 'shades'"),
         (["--own-weight", "1"], r"in [0, 1)"),
-        (["--target", "colours"], "other classes"),
+        (["colours"], "other classes"),
     ],
     ids=["layers", "sources", "target", "weight", "images"],
 )
 def test_bad_input_is_said_before_anything_is_written(
     run, two, images, tmp_path, more, message
 ):
-    status, _, err = run(*command(two, images, tmp_path / "m.keras", *more))
+    more, target = (more, "shades") if more[1:] else ((), more[0])
+    status, _, err = run(
+        *command(two, images, tmp_path / "m.keras", *more, target=target)
+    )
     assert status == 2
     assert message in err
     assert not list(tmp_path.iterdir())

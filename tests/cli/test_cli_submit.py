@@ -82,7 +82,6 @@ def test_what_the_model_says_is_what_is_written(
     assert result["images"] == {"daimlerpedcls": 4, "dtd": 4}
     assert result["missing"] == [k for k in KEYS if k not in PAIR]
     assert "1,880 images" in err  # this is not the challenge's test set
-    assert "matched by position" not in err
     model = load_model(pair)
     expected = {}
     for key, name in zip(PAIR, ("people", "dtd"), strict=True):
@@ -179,7 +178,7 @@ def refused(done, folder, before):
         ("pair", ("--partial", "--data", "dtd=decathlon:DPed"),
          "domain 'dtd' has 3 classes"),
         ("pair", ("--partial", "--split", "train"), "Missing below"),
-        ("pair", ("--partial", "--split", "val"), "invalid choice"),
+        ("pair", ("--partial", "--split", "val"), "Choose from"),
         ("pair", ("--partial", "--size", "16"), "8x8"),
     ],
     ids=["ten", "unknown", "absent", "name", "twice", "spec", "few", "many",
@@ -197,14 +196,16 @@ def test_submit_refuses_files(run, submit, pair, devkit, pictures, tmp_path):
     out = tmp_path / "r.json"
     before = []
 
-    def err(*more, images=True, model=pair):
-        done = submit(model, out, "--partial", *more, images=images)
+    def err(*more, images=True, out=out, annotations=devkit):
+        done = run("submit", pair, "--annotations", annotations, "--out", out,
+                   "--partial", *(("--images", pictures) if images else ()),
+                   *more)  # fmt: skip
         return refused(done, tmp_path, before)
 
     assert "not prepared" in err("--data-dir", tmp_path, images=False)
     assert "decathlon:KEY" in err("--data", tmp_path, images=False)
-    assert "_stripped.json" in err("--annotations", pictures)
-    assert "ends in .json" in err("--out", tmp_path / "r.txt")
+    assert "_stripped.json" in err(annotations=pictures)
+    assert "ends in .json" in err(out=tmp_path / "r.txt")
     out.write_text("precious")
     before = [out]
     assert "--overwrite" in err()
@@ -240,18 +241,24 @@ def test_a_model_without_domains_of_the_challenge(submit, tmp_path):
     ("classes", "status", "message"),
     [
         (["dtd-0", "dtd-1", "dtd-2"], 0, None),
-        (["x", "y", "z"], 0, "matched by position"),
-        (["dtd-2", "dtd-1", "dtd-0"], 2, "another order"),
+        (["dtd-2", "dtd-1", "dtd-0"], 0, None),
+        (["0", "1", "2"], 0, None),
+        (["dtd-0", "y", "dtd-1"], 2, "not have: 'y'. Known classes: 'dtd-0'"),
     ],
-    ids=["same", "other", "order"],
+    ids=["same", "order", "numbers", "other"],
 )
 def test_names_of_classes(submit, tmp_path, perfect, classes, status, message):
     model = saved(tmp_path, {"dtd": classes})
-    found, _, err = submit(model, tmp_path / "r.json", "--partial")
-    assert found == status
+    path = tmp_path / "r.json"
+    found, _, err = submit(model, path, "--partial")
+    assert found == status, err
     assert (message or "images") in err
-    assert message or "position" not in err
-    assert (tmp_path / "r.json").exists() == (status == 0)
+    assert path.exists() == (status == 0)
+    if status == 0:  # a class is the category of its name, or of its number
+        answers = [r["category_id"] - 40_000_001 for r in read_results(path)]
+        truth = list(challenge.truth("dtd").values())
+        order = [0, 1, 2] if classes[0] != "dtd-2" else [2, 1, 0]
+        assert answers == [order[k] for k in truth]
 
 
 PROPOSED = {

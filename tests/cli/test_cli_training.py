@@ -3,10 +3,13 @@
 import json
 
 import pytest
+import tiny
 import yaml
 
 from keras_mdl import load_model
 from keras_mdl.runs.isolation import IsolationTable
+
+SIZE = 16
 
 
 def test_train_writes_model_and_record(base):
@@ -121,3 +124,65 @@ def test_a_slot_can_be_over_parameterised(run, base, images, tmp_path):
     )
     assert status == 0, err
     assert b"d_train" not in domain.read_bytes()
+
+
+@pytest.fixture
+def inputs(monkeypatch):
+    """The shapes of the batches that a training saw: train, validation."""
+    shapes = []
+
+    def train(view, recipe, training, validation, *args, **kwargs):
+        for batches in (training, validation):
+            shapes.append(tuple(next(iter(batches))[0].shape[1:3]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_mdl.runs.fitting.train", train)
+    return shapes
+
+
+@pytest.mark.parametrize(
+    ("flags", "shapes", "said"),
+    [
+        (["--data", "dtd={}", "--recipe", "code-base"],
+         [(64, 64), (72, 72)], "dtd: the published one"),
+        (["--data", "gtsrb={}", "--recipe", "code-base"],
+         [(72, 72), (72, 72)], "gtsrb: the published one"),
+        (["--data", "mine={}", "--recipe", "code-base"],
+         [(32, 32), (32, 32)], "for domains of the decathlon alone"),
+        (["--data", "dtd={}"], [(32, 32)] * 2, "32x32 pixels, our default"),
+        (["--data", "dtd={}", "--recipe", "code-base", "--size", "16"],
+         [(16, 16), (16, 16)], "dtd: as given"),
+        (["--data", "dtd={}", "--recipe", "code-base", "--no-flip"],
+         [(32, 32), (32, 32)], "dtd: as given"),
+    ],
+    ids=["dtd", "gtsrb", "other", "quick", "size", "flip"],
+)  # fmt: skip
+def test_a_published_recipe_brings_its_input_pipeline(
+    run, images, tmp_path, inputs, flags, shapes, said
+):
+    flags = [flag.format(images["shades"]) for flag in flags]
+    status, out, err = run(
+        "train", *flags, "--out", tmp_path / "m.keras", "--batch-size", 2
+    )
+    assert status == 130, err
+    assert inputs == shapes
+    assert said in out
+
+
+def test_the_pipeline_of_a_further_domain(run, images, base, tmp_path, inputs):
+    """It is used where the model takes its crops."""
+    tiny.tiny_model({"x": 2}, input_shape=(None, None, 3)).save(
+        tmp_path / "any.keras"
+    )
+    data = ("--data", f"dtd={images['shades']}", "--out", tmp_path / "m.keras")
+    published = (*data, "--recipe", "code-domain", "--batch-size", 2)
+    status, out, err = run("add-domain", tmp_path / "any.keras", *published)
+    assert status == 130, err
+    assert inputs == [(64, 64), (72, 72)]
+    assert "dtd: the published one" in out
+    status, out, err = run("add-domain", base, *published)
+    assert inputs[2:] == [(SIZE, SIZE)] * 2
+    assert "this network takes 16x16" in out
+    status, out, err = run("add-domain", tmp_path / "any.keras", *data)
+    assert status == 2
+    assert "give --size" in err

@@ -1,35 +1,32 @@
-"""The commands by name, each a module: `HELP`, `add_arguments`, `run`."""
+"""The commands by name: each a function whose signature is its flags."""
 
-from keras_mdl.cli.verbs import (
-    add_domain,
-    compare,
-    demo,
-    evaluate,
-    export,
+import re
+
+from keras_mdl.cli.verbs.add_domain import add_domain
+from keras_mdl.cli.verbs.compare import compare
+from keras_mdl.cli.verbs.demo import demo
+from keras_mdl.cli.verbs.domain_files import (
     load_domain,
-    predict,
     remove_domain,
     save_domain,
-    score,
-    share,
-    submit,
-    summary,
-    train,
 )
+from keras_mdl.cli.verbs.evaluate import evaluate
+from keras_mdl.cli.verbs.export import export
+from keras_mdl.cli.verbs.predict import predict
+from keras_mdl.cli.verbs.score import score
+from keras_mdl.cli.verbs.share import share
+from keras_mdl.cli.verbs.submit import submit
+from keras_mdl.cli.verbs.summary import summary
+from keras_mdl.cli.verbs.train import train
 
+# In the order of a user's way.
 VERBS = {
-    "demo": demo,
-    "train": train,
-    "add-domain": add_domain,
-    "share": share,
-    "compare": compare,
-    "evaluate": evaluate,
-    "predict": predict,
-    "export": export,
-    "submit": submit,
-    "score": score,
-    "summary": summary,
-    "remove-domain": remove_domain,
-    "save-domain": save_domain,
-    "load-domain": load_domain,
-}
+    verb.__name__.replace("_", "-"): verb
+    for verb in (
+        demo, train, add_domain, share, compare, evaluate, predict, export,
+        submit, score, summary, remove_domain, save_domain, load_domain,
+    )
+}  # fmt: skip
+for _verb in VERBS.values():
+    # The parser shows line ends of a flag's help as they are written.
+    _verb.__doc__ = re.sub(r"\n {12}(?=\S)", " ", _verb.__doc__)

@@ -1,111 +1,90 @@
-"""Add a domain to a trained network, and train its slot alone.
+"""`keras-mdl add-domain`."""
 
-The trunk and all other domains stay bit-identical; this is checked after the
-training and again on the saved file, and a model that fails is not written.
---method individual trains a copy of the whole network instead, for
-comparison; the result then holds the new domain alone.
-"""
-
-from keras_mdl.cli import options
+from keras_mdl.cli import flags, loading, outputs
 from keras_mdl.cli.errors import InputError, bad_input
-from keras_mdl.cli.heavy import quiet_import
-
-HELP = "add a domain to a trained network; nothing else changes"
+from keras_mdl.cli.saved import open_saved
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    options.add_model(parser)
-    options.add_data(parser)
-    parser.add_argument(
-        "--name",
-        metavar="NAME",
-        help="of the new domain (default: that of the data)",
+@outputs.writes_file
+def add_domain(
+    model: flags.Model,
+    *,
+    data: flags.Spec,
+    out: flags.ModelOut,
+    name: str | None = None,
+    method: str = "pointwise_sharing",
+    init_from: str | None = None,
+    depthwise: flags.Depthwise | None = None,
+    size: flags.Size | None = None,
+    recipe: flags.Recipe = "quick-domain",
+    dropout: flags.Dropout | None = None,
+    reading: flags.Reading = flags.READING,
+    training: flags.Training = flags.TRAINING,
+    overwrite: flags.Overwrite = False,
+    console: flags.Shown,
+):
+    """Add a domain to a trained network, and train its slot alone.
+
+    The trunk and all other domains stay bit-identical; this is checked after
+    the training and again on the saved file, and a model that fails is not
+    written. --method individual trains a copy of the whole network instead,
+    for comparison; the result then holds the new domain alone.
+
+    Args:
+        name: of the new domain (default: that of the data)
+        method: way of sharing, of keras_mdl.training.METHODS; an unknown name
+            lists them
+        init_from: domain whose slot the new one starts from (default: first)
+    """
+    saved = open_saved(model)
+    side = saved.side(size)
+    if init_from is not None:
+        saved.domain(init_from)
+    found = loading.open_training_data(
+        console, data, side or loading.OPEN_SIDE, reading, training, name
     )
-    options.add_output(parser, "the wider model", ".keras")
-    parser.add_argument(
-        "--method",
-        default="pointwise_sharing",
-        metavar="NAME",
-        help="way of sharing, of keras_mdl.training.METHODS; an unknown name "
-        "lists them (default: %(default)s, the proposed one)",
-    )
-    parser.add_argument(
-        "--init-from",
-        metavar="DOMAIN",
-        help="domain whose slot the new one starts from (default: the first)",
-    )
-    options.add_depthwise(parser, "as the domain that the slot starts from")
-    options.add_size(parser)
-    options.add_training(parser, "quick-domain")
-
-
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    from keras_mdl.runs.directory import refuse_existing
-    from keras_mdl.runs.records import record_path
-
-    with bad_input():
-        refuse_existing(
-            args.out, record_path(args.out), overwrite=args.overwrite
-        )
-    quiet_import()
-    import keras
-
-    from keras_mdl.cli import loading
-    from keras_mdl.cli.results import finish, fit_result
-    from keras_mdl.runs.fitting import fit
-    from keras_mdl.runs.isolation import IsolationTable
-    from keras_mdl.runs.saving import save_checked
-    from keras_mdl.training import get_method
-
-    keras.utils.set_random_seed(args.seed)
-    with bad_input():
-        method = get_method(args.method)
-    recipe = loading.open_recipe(args, method.phase, console)
-    model = loading.open_model(args.model)
-    size = loading.size_of(model, args)
-    data = loading.open_data(args, args.data, size, args.name)
-    loading.require_training_split(data)
-    name = data.domain.name
-    callbacks = loading.tensorboard(args, name)
-    if name in model:
+    name = found.domain.name
+    if name in saved.domains:
         raise InputError(
             f"The model has a domain {name!r} already: give the new one "
             "another --name"
         )
+    loaded = saved.load()
+    import keras
+
+    from keras_mdl.runs.isolation import IsolationTable
+    from keras_mdl.training import get_method
+
+    keras.utils.set_random_seed(training.seed)
+    with bad_input(name="method"):
+        way = get_method(method)
+    chosen = loading.open_recipe(recipe, way.phase, training)
+    if side is None and (
+        training.flip is not None or loading.published_side(chosen, name) == 0
+    ):
+        saved.size()  # says that --size is needed
     isolation = IsolationTable()
-    if not method.alone:
-        isolation.record("before", model.fingerprint())
+    if not way.alone:
+        isolation.record("before", loaded.fingerprint())
     with bad_input():
-        wider, view = method.start(
-            model,
-            data.domain,
-            dropout=loading.dropout_of(args, recipe, name),
-            init_from=args.init_from,
-            depthwise=args.depthwise,
+        wider, view = way.start(
+            loaded,
+            found.domain,
+            dropout=chosen.dropout(name) if dropout is None else dropout,
+            init_from=init_from,
+            depthwise=depthwise,
         )
-    console.say(str(data))
-    done = fit(
-        view,
-        recipe,
-        data,
-        size,
-        args.seed,
-        callbacks,
-        console.verbose,
-    )
+    done = loading.fitted(view, chosen, found, side, training, console, size)
     isolation.record(
         f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
     )
-    save_checked(wider, args.out, isolation)
+    outputs.save_model(wider, out, isolation, overwrite)
     console.say(f"\n{wider.summary_by_domain()}\n\n{isolation}")
-    if method.alone:
+    if way.alone:
         console.say(f"\n{name} has a network of its own: nothing is shared")
-    result = {
-        **fit_result(args.out, wider, name, done),
-        "method": method.name,
+    return {
+        **outputs.trained(out, wider, name, done),
+        "method": way.name,
         "isolated": isolation.isolated,
         "isolation": isolation.to_dicts(),
     }
-    return finish(args, parser, console, "add-domain", result)

@@ -1,75 +1,70 @@
-"""Train one network on five visual domains, in a few minutes on a CPU.
-
-Needs no files and no network. Trains a base domain, adds further domains on
-the frozen trunk, compares each with a classifier alone and with a network of
-its own, checks after every step that no other domain changed by a bit,
-exports all of them for a phone, and writes everything to OUT/NAME:
-model.keras, domains/, export/, metrics.csv, history.csv, isolation.csv,
-tensorboard/, config.yaml, summary.txt and report.html, which any browser
-shows.
-"""
+"""`keras-mdl demo`."""
 
 import pathlib
 import time
 
-from keras_mdl.cli import options
+from keras_mdl.cli import backend, flags, outputs
 from keras_mdl.cli.errors import bad_input
-from keras_mdl.cli.heavy import quiet_import
-
-HELP = "the whole story in a few minutes: train, add domains, prove, report"
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    parser.add_argument(
-        "--name", default="demo", help="of the run (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--out",
-        type=pathlib.Path,
-        default=pathlib.Path("runs"),
-        metavar="DIR",
-        help="folder of the runs (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=options.seed, default=0, metavar="N",
-        help="of images, weights and order (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="a minute: fewer domains, one epoch, tiny images; the results "
-        "mean nothing",
-    )
-    options.add_overwrite(parser)
+def demo(
+    *,
+    name: str = "demo",
+    out: pathlib.Path = pathlib.Path("runs"),
+    seed: flags.SeedInt = 0,
+    quick: flags.Switch = False,
+    overwrite: flags.Overwrite = False,
+    console: flags.Shown,
+):
+    """Train one network on five visual domains, in a few minutes on a CPU.
 
+    Needs no files and no network. Trains a base domain, adds further domains
+    on the frozen trunk, compares each with a classifier alone and with a
+    network of its own, checks after every step that no other domain changed
+    by a bit, exports all of them for a phone, and writes everything to
+    OUT/NAME: model.keras, domains/, export/, metrics.csv, history.csv,
+    isolation.csv, tensorboard/, config.yaml, summary.txt and report.html,
+    which any browser shows.
 
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
+    Args:
+        name: of the run
+        out: folder of the runs
+        seed: of images, weights and order
+        quick: a minute, with tiny images; the results mean nothing
+    """
     from keras_mdl.runs.demo_settings import DemoSettings, quick_settings
     from keras_mdl.runs.directory import check_run_name, check_run_path
 
     with bad_input():
-        check_run_name(args.name)
-        check_run_path(args.out / args.name, args.overwrite)
-    make = quick_settings if args.quick else DemoSettings
-    settings = make(name=args.name, seed=args.seed)
+        check_run_name(name)
+        check_run_path(out / name, overwrite)
+    make = quick_settings if quick else DemoSettings
+    settings = make(name=name, seed=seed)
     start = time.perf_counter()
-    console.say("loading the deep-learning backend ...")
-    quiet_import()
-    from keras_mdl.report.page import headline
-    from keras_mdl.report.text import summary_text
-    from keras_mdl.runs.demo_files import run_demo
+    with outputs.reserved(out / name):
+        console.say("loading the deep-learning backend ...")
+        backend.load_backend()
+        from keras_mdl.report.page import headline
+        from keras_mdl.report.text import summary_text
+        from keras_mdl.runs.demo_files import run_demo
 
-    path, contents = run_demo(
-        settings, args.out, args.overwrite, console.say, console.verbose
-    )
+        path, contents = run_demo(
+            settings, out, overwrite, console.say, console.verbose
+        )
     seconds = time.perf_counter() - start
-    console.say("\n" + summary_text(contents))
-    console.say(f"{path / 'report.html'}: the report, {seconds:.0f} s in all\n")
-    console.say("next:")
-    for line in _next_steps(path, settings):
-        console.say(f"  {line}")
+    model = path / "model.keras"
+    console.say(
+        f"\n{summary_text(contents)}\n"
+        f"{path / 'report.html'}: the report, {seconds:.0f} s in all\n\n"
+        "next:\n"
+        f"  keras-mdl summary {model}\n"
+        f"  keras-mdl evaluate {model} --data embedded:{settings.domains[0]}\n"
+        f"  keras-mdl predict {model} IMAGE.png --domain "
+        f"{settings.domains[0]}\n"
+        f"  keras-mdl add-domain {model} --data YOUR/CLASS/FOLDERS "
+        "--out mine.keras\n"
+        f"  tensorboard --logdir {path / 'tensorboard'}"
+    )
     return {
         "run": str(path),
         "report": str(path / "report.html"),
@@ -79,15 +74,3 @@ def run(args, console, parser):
         "metrics": contents.metrics,
         "parameters": contents.parameters,
     }
-
-
-def _next_steps(path, settings):
-    model, domain = path / "model.keras", settings.domains[0]
-    return (
-        f"keras-mdl summary --model {model}",
-        f"keras-mdl evaluate --model {model} --data embedded:{domain}",
-        f"keras-mdl predict IMAGE.png --model {model} --domain {domain}",
-        f"keras-mdl add-domain --model {model} --data YOUR/CLASS/FOLDERS "
-        "--out mine.keras",
-        f"tensorboard --logdir {path / 'tensorboard'}",
-    )

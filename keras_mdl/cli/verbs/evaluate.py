@@ -1,108 +1,62 @@
-"""Accuracy of a saved network on labelled images.
+"""`keras-mdl evaluate`."""
 
-Each SPEC is evaluated with the domain of the same name in the model; name it
-with NAME=SPEC, or with --domain for a single SPEC.
-"""
-
-from keras_mdl.cli import options
+from keras_mdl.cli import flags, loading
 from keras_mdl.cli.errors import InputError
-from keras_mdl.cli.heavy import quiet_import
-
-HELP = "accuracy of a saved network on labelled images"
+from keras_mdl.cli.saved import open_saved
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    options.add_model(parser)
-    options.add_data(parser, several=True)
-    parser.add_argument(
-        "--domain", metavar="NAME", help="of the model (for one SPEC)"
-    )
-    parser.add_argument(
-        "--split",
-        default="validation",
-        metavar="NAME",
-        help="of the data (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--batch-size",
-        type=options.positive_int,
-        default=64,
-        metavar="N",
-        help="images at a time (default: %(default)s)",
-    )
-    options.add_size(parser)
+def evaluate(
+    model: flags.Model,
+    *,
+    data: flags.Specs,
+    domain: str | None = None,
+    split: str = "validation",
+    batch_size: flags.PositiveInt = 64,
+    size: flags.Size | None = None,
+    reading: flags.Reading = flags.READING,
+    console: flags.Shown,
+):
+    """Accuracy of a saved network on labelled images.
 
+    Each SPEC is evaluated with the domain of the same name in the model; name
+    it with NAME=SPEC, or with --domain for a single SPEC. Classes match by
+    name; the images may have some of the domain's classes only.
 
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    if args.domain is not None and len(args.data) > 1:
+    Args:
+        domain: of the model (for one SPEC)
+        split: of the data
+        batch_size: images at a time
+    """
+    if domain is not None and len(data) > 1:
         raise InputError(
             "--domain is for one SPEC; name several as NAME=SPEC. "
-            f"Received: {len(args.data)} specifications"
+            f"Received: {len(data)} specifications"
         )
-    quiet_import()
-    from keras_mdl.cli import loading
-    from keras_mdl.report.text import format_table, percent
-    from keras_mdl.runs.fitting import evaluate, has_labels
-
-    model = loading.open_model(args.model)
-    size = loading.size_of(model, args)
+    saved = open_saved(model)
+    size = saved.size(size)
     found = []
-    for spec in args.data:
-        data = loading.open_data_of(args, spec, size, model, args.domain)
-        _check_classes(model.domains[data.domain.name], data.domain, console)
-        if not has_labels(data, args.split):
-            known = [s for s in data.splits if has_labels(data, s)]
-            raise InputError(
-                f"{spec} has no labelled split {args.split!r}. "
-                f"Labelled splits: {', '.join(known) or 'none'}"
-            )
-        found.append(data)
-    rows = []
-    for data in found:
-        name = data.domain.name
-        done = evaluate(model[name], data, size, args.split, args.batch_size)
-        rows.append(
-            {
-                "domain": name,
-                "split": args.split,
-                "images": len(done.labels),
-                "accuracy": round(done.accuracy, 6),
-                "loss": round(done.loss, 6),
-            }
-        )
-    table = [["domain", "split", "images", "accuracy", "loss"]] + [
-        [
-            r["domain"],
-            r["split"],
-            str(r["images"]),
-            percent(r["accuracy"]),
-            f"{r['loss']:.3f}",
-        ]
-        for r in rows
-    ]
+    opened = loading.open_data(console, data, size, reading, name=domain)
+    for spec, one in zip(data, opened, strict=True):
+        found.append(loading.matched(one, saved, spec, partial=True))
+        loading.require_labels(one, split)
+    loaded = saved.load()
+    from keras_mdl.report.text import format_table, percent
+    from keras_mdl.runs import fitting
+
+    rows, table = [], [["domain", "split", "images", "accuracy", "loss"]]
+    for one in found:
+        name = one.domain.name
+        done = fitting.evaluate(loaded[name], one, size, split, batch_size)
+        row = {
+            "domain": name,
+            "split": split,
+            "images": len(done.labels),
+            "accuracy": round(done.accuracy, 6),
+            "loss": round(done.loss, 6),
+        }
+        rows.append(row)
+        shown = {**row, "accuracy": percent(done.accuracy),
+                 "loss": f"{done.loss:.3f}"}  # fmt: skip
+        table.append([str(shown[column]) for column in table[0]])
     console.say(format_table(table, "<<>"))
-    return {"model": str(args.model), "results": rows}
-
-
-def _check_classes(expected, received, console):
-    if expected.num_classes != received.num_classes:
-        raise InputError(
-            f"Domain {expected.name!r} of the model has "
-            f"{expected.num_classes} classes. Received: data with "
-            f"{received.num_classes}"
-        )
-    if expected.classes == received.classes:
-        return
-    if set(expected.classes) == set(received.classes):
-        raise InputError(
-            f"The classes of {expected.name!r} have another order in the data "
-            "than in the model: every accuracy would be wrong. Expected: "
-            f"{', '.join(expected.classes[:8])}, ..."
-        )
-    console.warn(
-        f"the class names of {expected.name!r} differ between model and data "
-        f"({expected.classes[0]!r}, ... and {received.classes[0]!r}, ...); "
-        "labels are compared by position"
-    )
+    return {"model": str(model), "results": rows}

@@ -1,80 +1,54 @@
-"""Classify image files with one domain of a saved network.
-
-Takes every format that Pillow reads: colour, grey, with transparency, 16 bit
-or CMYK. Images are resized and cropped as in evaluation.
-"""
+"""`keras-mdl predict`."""
 
 import pathlib
 
-from keras_mdl.cli import options
+from keras_mdl.cli import flags, loading
 from keras_mdl.cli.errors import InputError
-from keras_mdl.cli.heavy import quiet_import
-
-HELP = "classify image files"
+from keras_mdl.cli.saved import open_saved
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    parser.add_argument(
-        "images",
-        nargs="+",
-        type=pathlib.Path,
-        metavar="IMAGE",
-        help="image files",
-    )
-    options.add_model(parser)
-    parser.add_argument(
-        "--domain", required=True, metavar="NAME", help="of the model"
-    )
-    parser.add_argument(
-        "--top",
-        type=options.positive_int,
-        default=3,
-        metavar="N",
-        help="classes to show, best first (default: %(default)s)",
-    )
-    options.add_size(parser)
+def predict(
+    *images: pathlib.Path,
+    model: flags.Model | None = None,
+    domain: str,
+    top: flags.PositiveInt = 3,
+    size: flags.Size | None = None,
+    console: flags.Shown,
+):
+    """Classify image files with one domain of a saved network.
 
+    Takes every format that Pillow reads: colour, grey, with transparency, 16
+    bit or CMYK. Images are resized and cropped as in evaluation.
 
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    quiet_import()
-    from keras_mdl.cli import loading
-    from keras_mdl.runs.fitting import probabilities
-
-    model = loading.open_model(args.model)
-    if args.domain not in model:
+    Args:
+        images: image files; before them the model, unless --model is given
+        domain: of the model
+        top: classes to show, best first
+    """
+    if model is None and images:
+        model, *images = images
+    if model is None or not images:
         raise InputError(
-            f"Unknown domain: {args.domain!r}. Domains of {args.model}: "
-            f"{', '.join(map(repr, model))}"
+            "required: IMAGE; keras-mdl predict MODEL.keras IMAGE ... "
+            "--domain NAME"
         )
-    size = loading.size_of(model, args)
-    images = [loading.open_image(path) for path in args.images]
-    domain = model.domains[args.domain]
+    saved = open_saved(model)
+    classes = saved.domain(domain).classes
+    size = saved.size(size)
+    pictures = [loading.open_image(path) for path in images]
+    loaded = saved.load()
+    from keras_mdl.runs import fitting
+
+    found = fitting.probabilities(
+        loaded[domain], loaded.domains[domain], pictures, size
+    )
     rows = []
-    for path, row in zip(
-        args.images,
-        probabilities(model[args.domain], domain, images, size),
-        strict=True,
-    ):
-        best = row.argsort(kind="stable")[::-1][: args.top]
-        rows.append(
-            {
-                "image": str(path),
-                "predictions": [
-                    {
-                        "class": domain.classes[i],
-                        "probability": round(float(row[i]), 6),
-                    }
-                    for i in best
-                ],
-            }
-        )
-        shown = ", ".join(
-            f"{p['class']} {100 * p['probability']:.1f} %"
-            for p in rows[-1]["predictions"]
-        )
-        console.say(f"{path}: {shown}")
-    return {
-        "model": str(args.model), "domain": args.domain, "images": rows,
-    }  # fmt: skip
+    for path, row in zip(images, found, strict=True):
+        best = [
+            {"class": classes[i], "probability": round(float(row[i]), 6)}
+            for i in row.argsort(kind="stable")[::-1][:top]
+        ]
+        rows.append({"image": str(path), "predictions": best})
+        shown = (f"{b['class']} {100 * b['probability']:.1f} %" for b in best)
+        console.say(f"{path}: {', '.join(shown)}")
+    return {"model": str(model), "domain": domain, "images": rows}

@@ -1,143 +1,112 @@
-"""Mix a trained domain's depthwise filters with those of the other domains.
+"""`keras-mdl share`."""
 
-For each chosen layer a small gate looks at the image and weighs the trained
-filters of all domains. Only the gates of the target train (--trains slot: also
-its BatchNorm, last pointwise and head); the trunk and all other domains stay
-bit-identical. The weights are printed, and the accuracy of the hard slot, of
-the gates, and of the gates folded into ordinary filters (--collapse writes
-that one: no cost in use).
-"""
+from typing import Literal
 
-from keras_mdl.cli import options
+from keras_mdl.cli import flags, loading, outputs
 from keras_mdl.cli.errors import InputError, bad_input
-from keras_mdl.cli.heavy import quiet_import
+from keras_mdl.cli.saved import open_saved
 
-HELP = "soft sharing: mix other domains' filters into one domain"
-VARIATION = 0.1
 _PHASES = {"gates": "gate", "slot": "gate_and_slot"}
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    options.add_model(parser)
-    options.add_data(parser)
-    parser.add_argument(
-        "--target", required=True, metavar="DOMAIN", help="domain to improve"
-    )
-    parser.add_argument(
-        "--layers",
-        nargs="+",
-        default=["all"],
-        metavar="L",
-        help="all, early, middle, late, or layer names and patterns such as "
-        "'stage3_*' (default: all)",
-    )
-    parser.add_argument(
-        "--sources",
-        nargs="+",
-        metavar="DOMAIN",
-        help="domains to mix in (default: all others)",
-    )
-    parser.add_argument(
-        "--trains",
-        choices=tuple(_PHASES),
-        default="gates",
-        help="gates: the gates alone, as the paper says; slot: also "
-        "BatchNorm, last pointwise and head, as the released code does "
-        "(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--own-weight",
-        type=options.fraction,
-        metavar="P",
-        help="weight of the domain's own filters at the start, for example "
-        "0.9 (default: about the same for all, as released)",
-    )
-    parser.add_argument(
-        "--collapse",
-        action="store_true",
-        help="write the model with the gates folded into ordinary filters",
-    )
-    parser.add_argument(
-        "--max-variation",
-        type=options.positive_float,
-        metavar="V",
-        help="with --collapse: keep gates whose mixed filters vary more "
-        f"between images, as a part of their size (default: {VARIATION})",
-    )
-    options.add_output(parser, "the model with the gated domain", ".keras")
-    options.add_size(parser)
-    options.add_training(parser, "quick-gate", dropout=False)
+@outputs.writes_file
+def share(
+    model: flags.Model,
+    *,
+    data: flags.Spec,
+    target: str,
+    out: flags.ModelOut,
+    layers: list[str] | None = None,
+    sources: list[str] | None = None,
+    trains: Literal["gates", "slot"] = "gates",
+    own_weight: flags.Fraction | None = None,
+    collapse: flags.Switch = False,
+    max_variation: flags.PositiveFloat | None = None,
+    size: flags.Size | None = None,
+    recipe: flags.Recipe = "quick-gate",
+    reading: flags.Reading = flags.READING,
+    training: flags.Training = flags.TRAINING,
+    overwrite: flags.Overwrite = False,
+    console: flags.Shown,
+):
+    """Mix a trained domain's depthwise filters with those of other domains.
 
+    For each chosen layer a small gate looks at the image and weighs the
+    trained filters of all domains. Only the gates of the target train
+    (--trains slot: also its BatchNorm, last pointwise and head); the trunk
+    and all other domains stay bit-identical. The weights are printed, and the
+    accuracy of the hard slot, of the gates, and of the gates folded into
+    ordinary filters (--collapse writes that one: no cost in use).
 
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    from keras_mdl.runs.directory import refuse_existing
-    from keras_mdl.runs.records import record_path
-
-    if args.max_variation is not None and not args.collapse:
+    Args:
+        target: domain to improve
+        layers: all, early, middle, late, or layer names and patterns such as
+            'stage3_*' (default: all)
+        sources: domains to mix in (default: all others)
+        trains: gates: the gates alone, as the paper says; slot: also
+            BatchNorm, last pointwise and head, as the released code does
+        own_weight: weight of the domain's own filters at the start, for
+            example 0.9 (default: about the same for all, as released)
+        collapse: write the model with the gates folded into ordinary filters
+        max_variation: with --collapse: keep gates whose mixed filters vary
+            more between images, as a part of their size (default: 0.1)
+    """
+    if max_variation is not None and not collapse:
         raise InputError("--max-variation needs --collapse")
-    max_variation = args.max_variation or VARIATION
-    with bad_input():
-        refuse_existing(
-            args.out, record_path(args.out), overwrite=args.overwrite
-        )
-    quiet_import()
-
-    from keras_mdl.cli import loading
-    from keras_mdl.cli.results import finish, fit_result
+    saved = open_saved(model)
+    size = saved.size(size)
+    for name in (target, *(sources or ())):
+        saved.domain(name)
+    found = loading.open_training_data(
+        console, data, size, reading, training, target
+    )
+    found = loading.matched(found, saved, data)
+    loaded = saved.load()
     from keras_mdl.models.gating import choose_layers
     from keras_mdl.runs.isolation import IsolationTable
-    from keras_mdl.runs.saving import save_checked
-    from keras_mdl.runs.soft_sharing import share
+    from keras_mdl.runs.soft_sharing import share as share_softly
 
-    recipe = loading.open_recipe(args, _PHASES[args.trains], console)
-    model = loading.open_model(args.model)
-    size = loading.size_of(model, args)
-    layers = args.layers[0] if len(args.layers) == 1 else args.layers
+    chosen = loading.open_recipe(recipe, _PHASES[trains], training)
+    layers = layers or ["all"]
+    layers = layers[0] if len(layers) == 1 else layers
     with bad_input():
-        choose_layers(model, layers)
-        model.with_gate(args.target, layers, args.sources, args.own_weight)
-    data = loading.open_data(args, args.data, size, args.target)
-    loading.require_training_split(data)
-    loading.require_classes(model, data)
+        choose_layers(loaded, layers)
+        loaded.with_gate(target, layers, sources, own_weight)
     isolation = IsolationTable()
-    isolation.record("before", model.fingerprint())
-    console.say(str(data))
-    found = share(
-        model,
-        data,
-        recipe,
+    isolation.record("before", loaded.fingerprint())
+    console.say(str(found))
+    done = share_softly(
+        loaded,
+        found,
+        chosen,
         size,
         layers,
-        args.sources,
-        args.own_weight,
-        args.seed,
-        loading.tensorboard(args, args.target),
+        sources,
+        own_weight,
+        training.seed,
+        loading.callbacks(training, target),
         console.verbose,
     )
-    console.say(f"\n{found}")
-    collapse = args.collapse and found.variation <= max_variation
-    if args.collapse and not collapse:
+    console.say(f"\n{done}")
+    limit = max_variation or 0.1
+    collapsed = collapse and done.variation <= limit
+    if collapse and not collapsed:
         # The trained gates are not thrown away for it.
         console.warn(
-            f"not collapsed: filters vary by {found.variation:.3f} of their "
-            f"size between images, more than --max-variation "
-            f"{max_variation}. {args.out} keeps the gates; in Python "
-            "`model.collapsed` folds them, which an export needs"
+            f"not collapsed: filters vary by {done.variation:.3f} of their "
+            f"size between images, more than --max-variation {limit}. {out} "
+            "keeps the gates; in Python `model.collapsed` folds them, which "
+            "an export needs"
         )
-    chosen = found.collapsed if collapse else found.gated
+    result = done.collapsed if collapsed else done.gated
     isolation.record(
-        f"{args.target} shared softly",
-        chosen.fingerprint(),
-        [f"domains/{args.target}"],
+        f"{target} shared softly", result.fingerprint(), [f"domains/{target}"]
     )
-    save_checked(chosen, args.out, isolation)
+    outputs.save_model(result, out, isolation, overwrite)
     console.say(f"\n{isolation}")
-    result = {
-        **fit_result(args.out, chosen, args.target, found.fit),
-        **found.to_dict(),
-        "collapsed": collapse,
+    return {
+        **outputs.trained(out, result, target, done.fit),
+        **done.to_dict(),
+        "collapsed": collapsed,
         "isolated": isolation.isolated,
     }
-    return finish(args, parser, console, "share", result)

@@ -1,176 +1,144 @@
-"""Write the predictions for the Visual Decathlon's hidden test images.
-
-The file has the challenge's format: one {image_id, category_id} per image.
-The ids come from the annotation files of the challenge's devkit, because
-nothing else has them: TFDS stores the name of each image and no id. The two
-are joined by name. TFDS unpacks the devkit where it downloads; look there for
-decathlon-1.0/annotations.
-
-Everything is checked before anything is written: every image of every domain
-once, categories of the right domain, all ten domains unless --partial. Images
-are resized and cropped as in `evaluate`.
-"""
+"""`keras-mdl submit`."""
 
 import itertools
 import pathlib
 
-from keras_mdl.cli import options
+from keras_mdl.cli import flags, outputs
+from keras_mdl.cli.backend import quiet_import
 from keras_mdl.cli.errors import InputError, bad_input
-from keras_mdl.cli.heavy import quiet_import
+from keras_mdl.cli.saved import open_saved
 
-HELP = "write results.json for the Visual Decathlon"
 # Images that are decoded at a time.
 _PORTION = 512
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    options.add_model(parser)
-    add_annotations(parser)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        metavar="SPEC",
-        help="decathlon:KEY, or the path of a prepared TFDS folder of "
-        "visual_domain_decathlon; as NAME=SPEC where the model calls the "
-        "domain something else (default: decathlon:KEY for each domain of "
-        "the model that is called like one of the challenge)",
-    )
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder of prepared TFDS data (default: that of TFDS)",
-    )
-    parser.add_argument(
-        "--images",
-        type=pathlib.Path,
-        metavar="DIR",
-        help="read image files instead of TFDS: a folder with "
-        "KEY/test/000001.jpg, as the challenge's archives unpack",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("train", "validation", "test"),
-        default="test",
-        help="images to classify; a file for `validation` can be graded with "
-        "`keras-mdl score` (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--partial",
-        action="store_true",
-        help="allow fewer than ten domains; the challenge does not",
-    )
-    options.add_output(parser, "the file", ".json")
-    options.add_size(parser)
+@outputs.writes_file
+def submit(
+    model: flags.Model,
+    *,
+    annotations: flags.Annotations,
+    out: flags.ResultsOut,
+    data: list[str] | None = None,
+    data_dir: str | None = None,
+    images: pathlib.Path | None = None,
+    split: flags.Split = "test",
+    partial: flags.Switch = False,
+    size: flags.Size | None = None,
+    overwrite: flags.Overwrite = False,
+    console: flags.Shown,
+):
+    """Write the predictions for the Visual Decathlon's hidden test images.
 
+    The file has the challenge's format: one {image_id, category_id} per
+    image. The ids come from the annotation files of the challenge's devkit,
+    because nothing else has them: TFDS stores the name of each image and no
+    id. The two are joined by name. TFDS unpacks the devkit where it
+    downloads; look there for decathlon-1.0/annotations.
 
-def add_annotations(parser, required=True):
-    """`--annotations DIR`."""
-    parser.add_argument(
-        "--annotations",
-        required=required,
-        type=pathlib.Path,
-        metavar="DIR",
-        help="folder `annotations` of the challenge's devkit "
-        "(KEY_test_stripped.json, KEY_val.json, ...)",
-    )
+    Everything is checked before anything is written: every image of every
+    domain once, categories of the right domain, all ten domains unless
+    --partial. Images are resized and cropped as in `evaluate`.
 
+    Args:
+        data: decathlon:KEY, or the path of a prepared TFDS folder of
+            visual_domain_decathlon; as NAME=SPEC where the model calls the
+            domain something else (default: decathlon:KEY for each domain of
+            the model that is called like one of the challenge)
+        data_dir: folder of prepared TFDS data (default: that of TFDS)
+        images: read image files instead of TFDS: a folder with
+            KEY/test/000001.jpg, as the challenge's archives unpack
+        split: images to classify; a file for `validation` can be graded with
+            `keras-mdl score`
+        partial: allow fewer than ten domains; the challenge does not
+    """
+    quiet_import("keras_mdl.score")
+    from keras_mdl.score import read_annotations
+    from keras_mdl.score import ImageFiles
+    from keras_mdl.score import missing_domains
+    from keras_mdl.score import build_results, write_results
 
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    from keras_mdl.runs.directory import refuse_existing
-    from keras_mdl.runs.records import record_path
-
-    with bad_input():
-        refuse_existing(
-            args.out, record_path(args.out), overwrite=args.overwrite
-        )
-    quiet_import()
-    from keras_mdl.cli import loading
-    from keras_mdl.cli.results import finish
-    from keras_mdl.score import (
-        ImageFiles,
-        build_results,
-        missing_domains,
-        read_annotations,
-        write_results,
-    )
-
-    model = loading.open_model(args.model)
-    size = loading.size_of(model, args)
-    chosen = _chosen(args, model)
+    saved = open_saved(model)
+    size = saved.size(size)
+    chosen = _chosen(saved, data, split, data_dir, images)
     missing = missing_domains(chosen)
-    if missing and not args.partial:
+    if missing and not partial:
         raise InputError(
             "A submission needs all ten domains (--partial: fewer). Missing: "
-            f"{', '.join(missing)}. The model has {', '.join(model)}"
+            f"{', '.join(missing)}. The model has {', '.join(saved.domains)}"
         )
-    notes, images = {}, {}
+    notes, pictures, categories = {}, {}, {}
     for key, (name, source) in chosen.items():
         with bad_input():
-            notes[key] = read_annotations(args.annotations, key, args.split)
-            images[key] = (
-                ImageFiles(notes[key], args.images)
-                if source is None
-                else source
-            )
-        _check_size(notes[key], images[key], console)
-        _check_classes(model.domains[name], notes[key], console)
+            notes[key] = read_annotations(annotations, key, split)
+            pictures[key] = source or ImageFiles(notes[key], images)
+        _check_number(notes[key], pictures[key], console)
+        categories[key] = _categories(saved.domains[name], notes[key])
+    if images is not None:
+        console.say("reading the images ...")
+        with bad_input():  # now, and not after an hour of predictions
+            for source in pictures.values():
+                for _ in source:
+                    pass
+    loaded = saved.load()
     predictions = {}
     for key, (name, _) in chosen.items():
-        predictions[key] = _predict(model, name, images[key], size)
-        console.say(f"{key}: {len(predictions[key]):,} images")
+        found = _predict(loaded, name, pictures[key], size)
+        predictions[key] = {n: categories[key][k] for n, k in found.items()}
+        console.say(f"{key}: {len(found):,} images")
     with bad_input():
         results = build_results(predictions, notes.values())
-        write_results(
-            args.out, results, notes.values(), args.partial, args.overwrite
-        )
-    if args.split == "test" and not missing:
+    outputs.keep(
+        out,
+        overwrite,
+        lambda path: write_results(
+            path, results, notes.values(), partial, overwrite
+        ),
+    )
+    if split == "test" and not missing:
         console.say("The challenge takes the file as results.json in a zip.")
-    result = {
-        "model": str(args.model),
-        "results": str(args.out),
-        "split": args.split,
+    return {
+        "model": str(model),
+        "results": str(out),
+        "split": split,
         "images": {key: len(p) for key, p in predictions.items()},
         "missing": missing,
     }
-    return finish(args, parser, console, "submit", result)
 
 
-def _chosen(args, model):
+def _chosen(saved, specs, split, data_dir, files):
     """`{key: (domain of the model, its TfdsImages or None)}`."""
     from keras_mdl.score import KEYS, recognised
 
-    specs = args.data
     if specs is None:
-        specs = [f"{name}=decathlon:{name}" for name in recognised(model)]
+        specs = [f"{n}=decathlon:{n}" for n in recognised(saved.domains)]
     if not specs:
         raise InputError(
             "No domain of the model is called like one of the challenge; say "
             "which is which with --data NAME=decathlon:KEY. The model has "
-            f"{', '.join(model)}; the challenge has {', '.join(KEYS)}"
+            f"{', '.join(saved.domains)}; the challenge has {', '.join(KEYS)}"
         )
     found = {}
     for spec in specs:
-        name, key, images = _parsed(args, spec)
-        if name not in model:
+        name, key, source = _parsed(spec, split, data_dir, files)
+        if name not in saved.domains:
             raise InputError(
                 f"The model has no domain {name!r}; it has "
-                f"{', '.join(map(repr, model))}. Say which one belongs to "
-                f"{key!r}, with --data NAME=..."
+                f"{', '.join(map(repr, saved.domains))}. Say which one "
+                f"belongs to {key!r}, with --data NAME=..."
             )
         if key in found:
             raise InputError(
                 f"Domain {key!r} must be given once. Received: "
                 f"--data {' '.join(specs)}"
             )
-        found[key] = (name, images)
+        found[key] = (name, source)
     return {key: found[key] for key in KEYS if key in found}
 
 
-def _parsed(args, spec):
+def _parsed(spec, split, data_dir, files):
     """Name in the model, key of the challenge, and `TfdsImages` or `None`."""
-    from keras_mdl.score import TfdsImages, key_of
+    from keras_mdl.score import key_of
+    from keras_mdl.score import TfdsImages
 
     name, equals, source = spec.partition("=")
     if not equals or pathlib.Path(spec).exists():
@@ -180,21 +148,21 @@ def _parsed(args, spec):
     with bad_input():
         if kind == "decathlon":
             key = key_of(rest)
-            if args.images is None:
-                images = TfdsImages.from_key(key, args.split, args.data_dir)
-        elif args.images is not None:
+            if files is None:
+                images = TfdsImages.from_key(key, split, data_dir)
+        elif files is not None:
             raise InputError(
                 "With --images a domain is named as decathlon:KEY. "
                 f"Received: --data {spec}"
             )
         else:
-            images = TfdsImages.from_folder(source, args.split)
+            images = TfdsImages.from_folder(source, split)
             key = images.key
     return name or key, key, images
 
 
-def _check_size(notes, images, console):
-    """Refuses data of another size before an hour of predictions."""
+def _check_number(notes, images, console):
+    """Refuses data of another number before an hour of predictions."""
     from keras_mdl.data import decathlon
 
     if len(images) != len(notes.images):
@@ -211,8 +179,8 @@ def _check_size(notes, images, console):
         )
 
 
-def _check_classes(domain, notes, console):
-    """Class `k` of the model must be category `k` of the challenge."""
+def _categories(domain, notes):
+    """For each class of the model, the number of its category, by name."""
     names = tuple(notes.categories.values())
     if domain.num_classes != len(names):
         raise InputError(
@@ -221,19 +189,17 @@ def _check_classes(domain, notes, console):
             f"{domain.num_classes} classes"
         )
     # TFDS gives classes no names but their numbers.
-    if domain.classes in (names, tuple(map(str, range(len(names))))):
-        return
-    if set(domain.classes) == set(names):
+    if domain.classes == tuple(map(str, range(len(names)))):
+        return range(len(names))
+    unknown = [c for c in domain.classes if c not in names]
+    if unknown:
         raise InputError(
-            f"The classes of {domain.name!r} have another order in the model "
-            "than in the challenge: every category would be wrong. Expected: "
-            f"{', '.join(names[:8])}, ..."
+            f"The domain {domain.name!r} has classes that {notes.key!r} does "
+            f"not have: {', '.join(map(repr, unknown[:8]))}. Known classes: "
+            f"{', '.join(map(repr, names[:8]))}"
+            f"{', ...' if len(names) > 8 else ''}"
         )
-    console.warn(
-        f"the class names of {domain.name!r} differ between model and "
-        f"challenge ({domain.classes[0]!r}, ... and {names[0]!r}, ...); they "
-        "are matched by position"
-    )
+    return [names.index(c) for c in domain.classes]
 
 
 def _predict(model, name, images, size):

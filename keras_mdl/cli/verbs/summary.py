@@ -1,44 +1,34 @@
-"""What a saved network shares, and what each domain costs."""
+"""`keras-mdl summary`."""
 
-from keras_mdl.cli import options
-from keras_mdl.cli.heavy import quiet_import
+from keras_mdl.cli import flags
+from keras_mdl.cli.saved import open_saved
 
-HELP = "domains, parameters and bytes of a saved network"
 _SHOWN = 6
 
 
-def add_arguments(parser):
-    """Flags of the command."""
-    options.add_model(parser)
-
-
-def run(args, console, parser):
-    """Runs the command; returns the result for `--json`."""
-    quiet_import()
-    from keras_mdl.cli.loading import open_model
-
-    model = open_model(args.model)
-    config = model.get_config()
-    shape = "x".join("any" if n is None else str(n)
-                     for n in config["input_shape"])  # fmt: skip
+def summary(model: flags.Model, *, console: flags.Shown):
+    """What a saved network shares, and what each domain costs."""
+    loaded = open_saved(model).load()
+    config = loaded.get_config()
+    shape = "x".join(str(n or "any") for n in config["input_shape"])
     console.say(
-        f"{args.model}: {model.name}, images {shape} {config['input_dtype']}\n"
+        f"{model}: {loaded.name}, images {shape} {config['input_dtype']}\n"
     )
-    for name, domain in model.domains.items():
+    for name, domain in loaded.domains.items():
         more = ", ..." if domain.num_classes > _SHOWN else ""
         console.say(
             f"{name}: {domain.num_classes} classes "
             f"({', '.join(domain.classes[:_SHOWN])}{more})"
         )
-    rows = model.summary_by_domain()
-    digests = model.fingerprint()
+    rows = loaded.summary_by_domain()
+    digests = loaded.fingerprint()
     console.say(f"\n{rows}\n\ntrunk {digests['trunk']}")
     return {
-        "model": str(args.model),
-        "network": model.name,
+        "model": str(model),
+        "network": loaded.name,
         "input_shape": config["input_shape"],
         "input_dtype": config["input_dtype"],
-        "domains": [d.to_config() for d in model.domains.values()],
+        "domains": [d.to_config() for d in loaded.domains.values()],
         "parameters": rows.to_dicts(),
         "fingerprint": digests,
     }

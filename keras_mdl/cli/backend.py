@@ -1,11 +1,14 @@
-"""Loading Keras and its backend without their notes about CPU features."""
+"""Keras and its backend, without the notes that they print while loading."""
 
 import contextlib
+import importlib
 import logging
 import os
 import re
 import sys
 import tempfile
+
+from keras_mdl.cli.errors import InputError
 
 # What TensorFlow and absl print while loading, before a log level applies.
 _NOTES = re.compile(
@@ -17,23 +20,42 @@ _NOTES = re.compile(
 )
 
 
-def quiet_import():
-    """Imports Keras and the backend; real messages still reach stderr."""
+def choose_backend(name=None):
+    """`--backend`, and no log lines of TensorFlow; before Keras is loaded."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Every domain has a graph of its own: TensorFlow's advice against many
     # graphs is not for us.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    with _filtered_stderr():
-        import keras
+    if name is None:
+        return
+    loaded = sys.modules.get("keras")
+    if loaded is not None and loaded.backend.backend() != name:
+        raise InputError(
+            f"Keras is loaded already with the backend "
+            f"{loaded.backend.backend()!r}; --backend {name} comes too late"
+        )
+    os.environ["KERAS_BACKEND"] = name
 
-        if keras.backend.backend() == "tensorflow":
+
+def load_backend():
+    """Imports Keras and the backend."""
+    keras = quiet_import("keras")
+    if keras.backend.backend() == "tensorflow":
+        with _quiet():
             import tensorflow as tf
 
             # Looks for accelerators now, not in the middle of a table.
             tf.config.list_physical_devices()
 
 
+def quiet_import(name):
+    """`importlib.import_module`; real messages still reach stderr."""
+    with _quiet():
+        return importlib.import_module(name)
+
+
 @contextlib.contextmanager
-def _filtered_stderr():
+def _quiet():
     # The notes are written by C++, past `sys.stderr`: the descriptor itself
     # has to be turned aside.
     try:

@@ -1,0 +1,173 @@
+"""What a command writes: refused before any work, and never lost after it."""
+
+import contextlib
+import functools
+import inspect
+import os
+import pathlib
+import shutil
+import tempfile
+
+from keras_mdl.cli.config import settings_of
+from keras_mdl.cli.errors import InputError, OutputError, bad_input, message_of
+
+# A file system with less room than this is full.
+_LEAST = 1 << 20
+
+
+def writes_file(verb):
+    """The wrapper of each command with `--out FILE`: refuse, reserve, record.
+
+    Before the command runs, its outputs are checked and the name is reserved;
+    after it settings, versions and the result go to `FILE.run.yaml`.
+    """
+
+    @functools.wraps(verb)
+    def wrapped(*args, **kwargs):
+        from keras_mdl.runs.directory import refuse_existing
+        from keras_mdl.runs.records import record_path, write_record
+
+        bound = inspect.signature(verb).bind(*args, **kwargs)
+        bound.apply_defaults()
+        given = bound.arguments
+        out, record = given["out"], record_path(given["out"])
+        refuse = functools.partial(
+            refuse_existing, out, record, overwrite=given["overwrite"]
+        )
+        if "training" in given:
+            _check_folder("--tensorboard", given["training"].tensorboard)
+        with bad_input():
+            refuse()
+        with reserved(out):
+            with bad_input():
+                refuse()  # now that no other command can write it
+            if out.suffix == ".keras" and "model" in given:
+                with bad_input():
+                    require_room(out, given["model"].stat().st_size)
+            result = verb(*args, **kwargs)
+            command = verb.__name__.replace("_", "-")
+            try:
+                write_record(record, command, settings_of(given), result=result)
+            except OSError as error:
+                raise OutputError(
+                    f"{out} is written and complete; its record {record} "
+                    f"could not be written: {message_of(error)}"
+                ) from error
+            given["console"].say(f"\nwrote {out} and {record}")
+        return result
+
+    return wrapped
+
+
+@contextlib.contextmanager
+def reserved(path):
+    """Holds the name of an output as long as the block runs.
+
+    A locked file beside it keeps other commands away from the name, and
+    shows that something can be written there. The lock ends with the process,
+    however that ends.
+    """
+    import filelock
+
+    path = pathlib.Path(path).absolute()
+    made = [p for p in path.parents if not p.exists()]
+    held = filelock.FileLock(
+        path.parent / f".{path.name[:200]}.lock", blocking=False
+    )
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            held.acquire()
+        except filelock.Timeout as error:
+            raise InputError(
+                f"Another command is writing {path} at this moment: choose "
+                "another --out, or wait for it"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"Nothing can be written to {path}: {error.strerror}"
+            ) from error
+        require_room(path)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            if held.is_locked:
+                # While it is held: nobody else can hold a lock on it.
+                os.unlink(held.lock_file)
+            held.release()
+            for folder in made:
+                folder.rmdir()  # where nothing has been written in the end
+
+
+def require_room(path, size=0):
+    """Refuses to start what will not fit: `size` bytes and a little."""
+    folder = pathlib.Path(path).absolute().parent
+    free = shutil.disk_usage(folder).free
+    if free < size + _LEAST:
+        raise InputError(
+            f"{path} needs {(size + _LEAST) / 1e6:,.1f} MB; {free / 1e6:,.1f} "
+            f"MB are free in {folder}"
+        )
+
+
+def keep(out, overwrite, write):
+    """Calls `write(out)`; where that fails, writes to another place.
+
+    Raises:
+        OutputError: Names the other place.
+    """
+    from keras_mdl.runs.isolation import IsolationError
+
+    try:
+        if out.exists() and not overwrite:
+            raise FileExistsError(f"{out} has appeared since the start")
+        return write(out)
+    except IsolationError:
+        raise  # such a result is not to be kept
+    # (HDF5 makes RuntimeErrors of some of the file system's errors.)
+    except (OSError, RuntimeError) as error:
+        for place in (tempfile.gettempdir(), pathlib.Path.home(), "/dev/shm"):
+            with contextlib.suppress(OSError, RuntimeError):
+                folder = tempfile.mkdtemp(prefix="keras-mdl-", dir=place)
+                other = pathlib.Path(folder, out.name)
+                try:
+                    write(other)
+                except BaseException:
+                    shutil.rmtree(folder)
+                    raise
+                raise OutputError(
+                    f"{out} could not be written ({message_of(error)}). "
+                    f"The result is not lost: it is in {other}"
+                ) from error
+        raise
+
+
+def save_model(model, out, isolation, overwrite):
+    """`keras_mdl.runs.saving.save_checked`, never lost; see `keep`."""
+    from keras_mdl.runs.saving import save_checked
+
+    keep(out, overwrite, lambda path: save_checked(model, path, isolation))
+
+
+def trained(out, model, domain, done):
+    """The result of a training (`done`, a `Fit`) as plain values."""
+    return {
+        "model": str(out),
+        "domain": domain,
+        "domains": list(model),
+        "final": done.final,
+        "history": done.history,
+        "seconds": round(done.seconds, 2),
+        "parameters": model.summary_by_domain().to_dicts(),
+    }
+
+
+def _check_folder(flag, path):
+    if path is not None:
+        path = path.absolute()
+        there = next(p for p in (path, *path.parents) if p.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise InputError(
+                f"{flag} needs a folder that can be written to, received: "
+                f"{there}"
+            )
