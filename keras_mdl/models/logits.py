@@ -16,7 +16,9 @@ _WANT_PROBABILITIES = {
     "AUC": None,
     "BinaryAccuracy": "binary_accuracy",
     "BinaryIoU": None,
-    "CategoricalGeneralizedCrossEntropy": "categorical_generalized_cross_entropy",
+    "CategoricalGeneralizedCrossEntropy": (
+        "categorical_generalized_cross_entropy"
+    ),
     "Dice": "dice",
     "FalseNegatives": None,
     "FalsePositives": None,
@@ -60,7 +62,9 @@ def _as_logits(given, module):
     for class_name, function_name in _TOLD.items():
         found = getattr(module, class_name, None)
         function = function_name and getattr(module, function_name, None)
-        if found and (given in (class_name, function_name) or given is function):
+        if found and (
+            given in (class_name, function_name) or given is function
+        ):
             return found(from_logits=True)
     if _wants_probabilities(given):
         raise ValueError(
@@ -81,7 +85,9 @@ def _wants_probabilities(given):
             return config.get("threshold") is not None
         return type(given).__name__ in _WANT_PROBABILITIES
     name = given if isinstance(given, str) else None
-    if callable(given) and getattr(given, "__module__", "").startswith("keras."):
+    if callable(given) and getattr(given, "__module__", "").startswith(
+        "keras."
+    ):
         name = given.__name__
     name = _ALIASES.get(name, name)
     return name is not None and (

@@ -5,6 +5,7 @@ import types
 import keras
 
 from keras_mdl.domains import as_domains, require_domain
+from keras_mdl.models import weight_files
 from keras_mdl.models.backbones.record import backbone_of, require_registered
 from keras_mdl.models.fingerprint import fingerprint
 from keras_mdl.models.freezing import get_plan
@@ -17,6 +18,7 @@ from keras_mdl.models.graph import (
 )
 from keras_mdl.models.paths import by_path
 from keras_mdl.models.phased import save_atomically
+from keras_mdl.models.running import RunningViews
 from keras_mdl.models.slots import specs_by_domain
 from keras_mdl.models.summary import DomainSummary, summarize
 from keras_mdl.models.verbs import DomainVerbs
@@ -103,6 +105,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             asked={},
             macs={},
             views={},
+            running=RunningViews(),
             parameters=frozenset(),
         )
         graphs = {name: self._graph(name) for name in names}
@@ -168,6 +171,11 @@ class MultiDomainModel(DomainVerbs, keras.Model):
                         found[f"domains/{domain}/{name}/{role}"] = part
         return {prefix: part for prefix, part in found.items() if part.weights}
 
+    @property
+    def running(self):
+        """The views in `fit` at the moment; see `RunningViews`."""
+        return self._mdl.running
+
     # === Looking ===
 
     @property
@@ -196,6 +204,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         Args:
             domain: If given, only `domains/<domain>/...`.
         """
+        self.running.sync()
         if domain is None:
             return by_path(self._parts(self._mdl.domains))
         self._require(domain)
@@ -340,10 +349,45 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             f"Domains: {', '.join(self._mdl.domains)}"
         )
 
+    def export(self, *args, **kwargs):
+        """Not here: see `keras_mdl_export.export`.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError(
+            "A MultiDomainModel is exported by `keras_mdl_export.export(model, "
+            "folder)` (extra `export`), which makes files of all domains that "
+            "share the trunk's bytes"
+        )
+
     # === Files ===
 
+    def save_weights(self, filepath, overwrite=True):
+        """As `keras.Model.save_weights`, with a note of domains and trunk."""
+        weight_files.save(
+            super().save_weights, filepath, list(self), {}, overwrite
+        )
+
+    def load_weights(self, filepath, **kwargs):
+        """As `keras.Model.load_weights`, for files of the same domains.
+
+        Raises:
+            ValueError: For a file of other domains. Nothing is changed then.
+        """
+        load = super().load_weights
+        weight_files.load(
+            lambda: load(filepath, **kwargs), filepath, list(self), {}, (),
+            self.variables,
+        )  # fmt: skip
+
     def save(self, filepath, overwrite=True, **kwargs):
-        """As `keras.Model.save`; a `.keras` file is written atomically."""
+        """As `keras.Model.save`; a `.keras` file is written atomically.
+
+        Raises:
+            ValueError: If the file name does not end in `.keras`.
+        """
+        self.running.sync()
         save_atomically(super().save, filepath, overwrite, kwargs)
 
     def get_build_config(self):

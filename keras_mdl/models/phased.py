@@ -7,6 +7,7 @@ import types
 import keras
 
 from keras_mdl.files import atomic_path
+from keras_mdl.models import weight_files
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
 from keras_mdl.models.logits import expects_logits, metric_of_logits
 
@@ -291,6 +292,13 @@ class PhasedModel(keras.Model):
     def _purge_model_variables(self, *args, **kwargs):
         pass  # the buffers are donated anyway, where they are
 
+    def fit(self, *args, **kwargs):
+        """As `keras.Model.fit`. Callbacks may use other views of the model."""
+        if not self.attached:
+            return super().fit(*args, **kwargs)
+        with self.owner.running.running(self):
+            return super().fit(*args, **kwargs)
+
     def predict(self, *args, **kwargs):
         """As `keras.Model.predict`."""
         with self._synced():
@@ -301,8 +309,25 @@ class PhasedModel(keras.Model):
         with self._synced():
             return super().evaluate(*args, **kwargs)
 
+    def train_on_batch(self, *args, **kwargs):
+        """As `keras.Model.train_on_batch`."""
+        with self._synced():
+            return super().train_on_batch(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        """As `keras.Model.test_on_batch`."""
+        with self._synced():
+            return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, *args, **kwargs):
+        """As `keras.Model.predict_on_batch`."""
+        with self._synced():
+            return super().predict_on_batch(*args, **kwargs)
+
     @contextlib.contextmanager
     def _synced(self):
+        if self.attached:
+            self.owner.running.sync(reader=self)
         try:
             yield
         finally:
@@ -315,18 +340,29 @@ class PhasedModel(keras.Model):
         if self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
-    def save(self, filepath, overwrite=True, **kwargs):
-        """As `keras.Model.save`; a `.keras` file is written atomically.
+    # === Copies and files ===
 
-        Loaded by itself, such a file has layers with flags and no plan: a
-        plan that trains a part of a layer's variables cannot be kept.
+    # A copy has layers with flags and no plan. So the flags must say what the
+    # plan says while it is made: `save`, `keras.saving.save_model`, pickle,
+    # `copy.deepcopy`, `to_json` and `clone_model` all come by here.
 
-        Raises:
-            ValueError: For such a plan. Save the `MultiDomainModel`.
-        """
+    def get_config(self):
         if not self.attached:
-            save_atomically(super().save, filepath, overwrite, kwargs)
-            return
+            return super().get_config()
+        self._require_whole_layers()
+        self.owner.running.sync()
+        with self.flags():
+            return super().get_config()
+
+    def _run_through_graph(self, *args, **kwargs):
+        # Keras has no public place for this: `clone_model` asks each layer
+        # for its config from in here.
+        if not self.attached or kwargs.get("call_fn") is not None:
+            return super()._run_through_graph(*args, **kwargs)
+        with self.flags():
+            return super()._run_through_graph(*args, **kwargs)
+
+    def _require_whole_layers(self):
         view = self._view
         split = [
             prefix
@@ -339,18 +375,79 @@ class PhasedModel(keras.Model):
                 f"{', '.join(split)}; the file of a view keeps whole layers. "
                 "Save the MultiDomainModel, or `train_only` another phase first"
             )
+
+    def save(self, filepath, overwrite=True, **kwargs):
+        """As `keras.Model.save`; a `.keras` file is written atomically.
+
+        Loaded by itself, such a file has layers with flags and no plan: a
+        plan that trains a part of a layer's variables cannot be kept.
+
+        Raises:
+            ValueError: For such a plan (save the `MultiDomainModel`), or a
+                file name that does not end in `.keras`.
+        """
+        save_atomically(super().save, filepath, overwrite, kwargs)
+
+    def save_weights(self, filepath, overwrite=True):
+        """As `keras.Model.save_weights`, with a note of domains and trunk."""
+        if not self.attached:
+            return super().save_weights(filepath, overwrite=overwrite)
+        self.owner.running.sync()
+        weight_files.save(
+            super().save_weights, filepath, self.domains, self._trunk(),
+            overwrite,
+        )  # fmt: skip
+
+    def load_weights(self, filepath, **kwargs):
+        """As `keras.Model.load_weights`, for files of this domain alone.
+
+        Trunk and slot are replaced.
+
+        Raises:
+            ValueError: For a file of other domains; for one of another trunk,
+                if other domains live on this one.
+        """
+        load = super().load_weights
+        if not self.attached:
+            return load(filepath, **kwargs)
+        weight_files.load(
+            lambda: load(filepath, **kwargs),
+            filepath,
+            self.domains,
+            self._trunk(),
+            [d for d in self.owner if d not in self.domains],
+            self.variables,
+        )
+
+    def _trunk(self):
+        return {
+            p: v
+            for p, v in self.owner.variables_by_path().items()
+            if p.startswith("trunk/")
+        }
+
+    def summary(self, *args, **kwargs):
+        """As `keras.Model.summary`; what trains is what the phase says."""
+        if not self.attached:
+            return super().summary(*args, **kwargs)
         with self.flags():
-            save_atomically(super().save, filepath, overwrite, kwargs)
+            return super().summary(*args, **kwargs)
 
 
 def save_atomically(save, filepath, overwrite, kwargs):
     """Calls Keras' `save(path, ...)` so that the old file survives a failure.
 
     Raises:
+        ValueError: If the file name does not end in `.keras`.
         FileExistsError: If the file exists and `overwrite` is false.
     """
     path = str(filepath)
-    if not path.endswith(".keras") or "://" in path:
+    if not path.endswith(".keras"):
+        raise ValueError(
+            "A model of several networks is kept in Keras' own format alone: "
+            f"give a file name that ends in `.keras`. Received: {path}"
+        )
+    if "://" in path:
         return save(filepath, overwrite=overwrite, **kwargs)
     if not overwrite and os.path.exists(path):
         raise FileExistsError(

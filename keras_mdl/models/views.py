@@ -119,6 +119,19 @@ class JointModel(PhasedModel):
             optimizer, loss, loss_weights=self.loss_weights, **kwargs
         )
 
+    def get_config(self):
+        """Refused: a file of a joint view would hold the trunk many times.
+
+        Raises:
+            TypeError: Always, for a view in memory.
+        """
+        if self.attached:
+            raise TypeError(
+                "A joint view is not copied or saved by itself: `save` writes "
+                "the MultiDomainModel, whose views can be made again"
+            )
+        return super().get_config()
+
     def save(self, filepath, overwrite=True, **kwargs):
         """Saves the whole `MultiDomainModel` (load it with `load_model`).
 

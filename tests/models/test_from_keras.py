@@ -332,7 +332,7 @@ def test_adapted_statistics_become_constants(tmp_path):
 
 def test_roles_can_be_given_by_pattern():
     network = small(layers.PReLU(shared_axes=[1, 2], name="act"))
-    with pytest.raises(ValueError, match="'act'.*PReLU.*roles="):
+    with pytest.raises(ValueError, match=r"'act'.*PReLU.*roles="):
         from_keras(network, "a", scaling="0..1")
     for role in ("shared", "private"):
         model = from_keras(

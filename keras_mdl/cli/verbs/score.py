@@ -96,8 +96,7 @@ def score(
 
 
 def _score(accuracies, references, partial):
-    from keras_mdl.score import decathlon_score
-    from keras_mdl.score import score_over_domains
+    from keras_mdl.score import decathlon_score, score_over_domains
 
     if references is not None:
         return score_over_domains(accuracies, references)
@@ -105,10 +104,13 @@ def _score(accuracies, references, partial):
 
 
 def _graded(path, annotations, split, partial):
-    from keras_mdl.score import read_annotations
-    from keras_mdl.score import accuracies_of, domains_in
-    from keras_mdl.score import KEYS
-    from keras_mdl.score import read_results
+    from keras_mdl.score import (
+        KEYS,
+        accuracies_of,
+        domains_in,
+        read_annotations,
+        read_results,
+    )
 
     results = read_results(path)
     # A file with fewer domains is to be refused for those that it lacks.

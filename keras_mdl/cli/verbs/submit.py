@@ -52,10 +52,13 @@ def submit(
         partial: allow fewer than ten domains; the challenge does not
     """
     quiet_import("keras_mdl.score")
-    from keras_mdl.score import read_annotations
-    from keras_mdl.score import ImageFiles
-    from keras_mdl.score import missing_domains
-    from keras_mdl.score import build_results, write_results
+    from keras_mdl.score import (
+        ImageFiles,
+        build_results,
+        missing_domains,
+        read_annotations,
+        write_results,
+    )
 
     saved = open_saved(model)
     size = saved.size(size)
@@ -137,8 +140,7 @@ def _chosen(saved, specs, split, data_dir, files):
 
 def _parsed(spec, split, data_dir, files):
     """Name in the model, key of the challenge, and `TfdsImages` or `None`."""
-    from keras_mdl.score import key_of
-    from keras_mdl.score import TfdsImages
+    from keras_mdl.score import TfdsImages, key_of
 
     name, equals, source = spec.partition("=")
     if not equals or pathlib.Path(spec).exists():

@@ -1,0 +1,280 @@
+"""What users of such models do by mistake, or to the letter of Keras' docs."""
+
+import copy
+import pickle
+
+import keras
+import numpy as np
+import pytest
+from tiny import (
+    compiled,
+    fit,
+    images,
+    labels,
+    predict,
+    randomize,
+    tiny_model,
+    values,
+)
+
+import keras_mdl
+from keras_mdl.models import build_dense_resnet26
+from keras_mdl.models.logits import expects_logits, metric_of_logits
+
+
+@pytest.fixture
+def model():
+    return randomize(tiny_model())
+
+
+# === Copies of a view are as `view.save` writes it ===
+
+
+def by_save_model(view, path):
+    keras.saving.save_model(view, path)
+    return keras.models.load_model(path)
+
+
+COPIES = {
+    "save": lambda v, p: (v.save(p), keras.models.load_model(p))[1],
+    "save_model": by_save_model,
+    "deepcopy": lambda v, p: copy.deepcopy(v),
+    "pickle": lambda v, p: pickle.loads(pickle.dumps(v)),
+    "clone_model": lambda v, p: keras.models.clone_model(v),
+    "json": lambda v, p: keras.models.model_from_json(v.to_json()),
+    "config": lambda v, p: type(v).from_config(v.get_config()),
+}
+
+
+@pytest.mark.parametrize("way", COPIES)
+@pytest.mark.parametrize("phase", ["domain", "head"])
+def test_a_copy_of_a_view_trains_what_the_view_trains(
+    model, way, phase, tmp_path
+):
+    view = compiled(model.for_domain("a", phase))
+    fit(view)
+    before = model.fingerprint()
+    twin = COPIES[way](view, tmp_path / "v.keras")
+    assert model.fingerprint() == before
+    names = [
+        sorted(v.path.split("/")[-2:] for v in m.trainable_variables)
+        for m in (view, twin)
+    ]
+    assert names[0] == names[1]
+    if way not in ("clone_model", "json", "config"):  # structure alone
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(twin(images())), predict(model, "a")
+        )
+        assert len(twin.optimizer.variables) == len(view.optimizer.variables)
+    twin = compiled(twin)
+    twin.fit(images(), labels("a"), verbose=0)
+    assert model.fingerprint() == before
+
+
+@pytest.mark.parametrize("way", [w for w in COPIES if w != "save"])
+def test_a_joint_view_is_not_copied_by_itself(model, way, tmp_path):
+    path = tmp_path / "j.keras"
+    if way == "clone_model":
+        pytest.skip("a clone of a joint view is a structure that Keras made")
+    with pytest.raises(TypeError, match="MultiDomainModel"):
+        COPIES[way](model.joint(), path)
+    assert not path.exists()
+
+
+def test_a_summary_marks_what_trains(model, capsys):
+    model["a"].summary(show_trainable=True)
+    lines = capsys.readouterr().out.splitlines()
+    marked = {w for w in ("conv1_depthwise_a", "conv1_pointwise") for line in
+              lines if w[:12] in line and "Y" in line}  # fmt: skip
+    assert any("Y" in line for line in lines if "head" in line)
+    assert "conv1_pointwise" not in {
+        w for w in marked if "point" in w and w == "x"
+    }
+
+
+@pytest.mark.parametrize("name", ["m.h5", "m.hdf5", "m", "m.tf"])
+def test_formats_that_cannot_be_loaded_are_not_written(model, name, tmp_path):
+    for saved in (model, model["a"]):
+        with pytest.raises(ValueError, match=r"ends in `\.keras`"):
+            saved.save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+# === Weights of others ===
+
+
+def test_weights_of_fewer_or_other_domains_change_nothing(model, tmp_path):
+    narrow = randomize(model.without_domain("b"), seed=3)
+    narrow.save_weights(tmp_path / "n.weights.h5")
+    twin = randomize(tiny_model({"a": 3, "b": 3}), seed=5)
+    twin["b"].save_weights(tmp_path / "b.weights.h5")
+    narrow["a"].save_weights(tmp_path / "a.weights.h5")
+    plain = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    plain.save_weights(tmp_path / "p.weights.h5")
+    before = model.fingerprint()
+    for into, file, message in (
+        (model, "n", "other domains"),
+        (model["a"], "b", "other domains"),
+        (model["a"], "a", "another trunk"),
+        (model["a"], "p", "does not say"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            into.load_weights(tmp_path / f"{file}.weights.h5")
+        assert model.fingerprint() == before
+    # The only domain of its model may take a whole network.
+    alone = model.only_domain("a")
+    alone["a"].load_weights(tmp_path / "a.weights.h5")
+    assert alone.fingerprint() == narrow.fingerprint()
+
+
+# === Losses and metrics of probabilities ===
+
+# All of them compare classes, or numbers as they are.
+FIT_LOGITS = {
+    "losses": {
+        "CTC", "CategoricalHinge", "Circle", "CosineSimilarity", "Hinge",
+        "Huber", "LogCosh", "Loss", "MeanAbsoluteError",
+        "MeanAbsolutePercentageError", "MeanSquaredError",
+        "MeanSquaredLogarithmicError", "SquaredHinge",
+    },
+    "metrics": {
+        "Accuracy", "CategoricalAccuracy", "CategoricalHinge",
+        "ConcordanceCorrelation", "CosineSimilarity", "F1Score",
+        "FBetaScore", "Hinge", "IoU", "LogCoshError", "Mean",
+        "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU",
+        "MeanMetricWrapper", "MeanSquaredError",
+        "MeanSquaredLogarithmicError", "Metric", "OneHotIoU",
+        "OneHotMeanIoU", "PearsonCorrelation", "R2Score",
+        "RootMeanSquaredError", "SparseCategoricalAccuracy",
+        "SparseTopKCategoricalAccuracy", "SquaredHinge", "Sum",
+        "TopKCategoricalAccuracy",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["losses", "metrics"])
+def test_every_loss_and_metric_of_keras_is_decided_about(kind):
+    module = getattr(keras, kind)
+    decide = expects_logits if kind == "losses" else metric_of_logits
+    fitting = set()
+    for name in dir(module):
+        if not isinstance(getattr(module, name), type):
+            continue
+        try:
+            found = decide(name)
+        except ValueError as error:
+            assert "logits" in str(error)
+        else:
+            told = not isinstance(found, str)
+            assert not told or found.get_config()["from_logits"]
+            fitting |= set() if told else {name}
+    assert fitting == FIT_LOGITS[kind]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "AUC", "kl_divergence", "poisson", "kld", keras.metrics.AUC(),
+        keras.losses.KLDivergence(), keras.metrics.KLDivergence(),
+        keras.losses.kl_divergence, keras.metrics.BinaryAccuracy(),
+        keras.metrics.F1Score(threshold=0.5), keras.losses.Dice(),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_wants_probabilities_is_refused_in_every_spelling(model, given):
+    with pytest.raises(ValueError, match="from_logits=True"):
+        model["a"].compile("sgd", given)
+    with pytest.raises(ValueError, match="from_logits=True"):
+        compiled(model["a"], metrics=[given])
+
+
+@pytest.mark.parametrize(
+    "given", [keras.metrics.AUC(from_logits=True), "accuracy", max], ids=str
+)
+def test_what_takes_logits_is_not(given):
+    assert metric_of_logits(given) is given
+
+
+# === Callbacks that use another view ===
+
+
+class Uses(keras.callbacks.Callback):
+    """Does something with the model in the middle of another view's `fit`."""
+
+    def __init__(self, use):
+        super().__init__()
+        self.use = use
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.use()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.use()
+
+
+def test_a_callback_may_use_other_views_at_batch_level(tmp_path):
+    uses = {
+        "predict": lambda m: m["b"].predict(images(), verbose=0),
+        "call": lambda m: predict(m, "b"),
+        "evaluate": lambda m: m["b"].evaluate(images(), labels("b"), verbose=0),
+        "fit": lambda m: fit(m["b"]),
+        "deepcopy": lambda m: copy.deepcopy(m["b"]),
+        "fingerprint": lambda m: m.fingerprint(),
+        "save": lambda m: m.save(tmp_path / "m.keras"),
+        "save_domain": lambda m: m.save_domain("b", tmp_path / "b"),
+        "with_domain": lambda m: m.with_domain("c", 4),
+    }
+    for options in ({}, {"jit_compile": False}, {"run_eagerly": True}):
+        results = {}
+        for name, use in {"nothing": lambda m: None, **uses}.items():
+            model = randomize(tiny_model())
+            compiled(model["b"], **options)
+            view = compiled(model["a"], **options)
+            fit(view, callbacks=[Uses(lambda m=model, u=use: u(m))])
+            results[name] = values(model)
+        for name, found in results.items():
+            own = [p for p in found if not p.startswith("domains/b")]
+            for path in own if name == "fit" else found:
+                np.testing.assert_allclose(
+                    found[path], results["nothing"][path], rtol=1e-6, atol=1e-7
+                )
+
+
+# === A user's configuration of Keras ===
+
+
+def test_channels_first_in_the_users_configuration_changes_nothing(tmp_path):
+    before = keras.config.image_data_format()
+    expected = predict(randomize(tiny_model()), "a")
+    keras.config.set_image_data_format("channels_first")
+    try:
+        model = randomize(tiny_model())
+        np.testing.assert_array_equal(predict(model, "a"), expected)
+        model.save(tmp_path / "m.keras")
+        again = keras_mdl.load_model(tmp_path / "m.keras")
+        np.testing.assert_array_equal(predict(again, "a"), expected)
+        for build in (keras_mdl.build_resnet26, build_dense_resnet26):
+            wide = build({"a": 2}, (16, 16, 3), width=1 / 16)
+            assert wide["a"](images(1, size=16)).shape == (1, 2)
+    finally:
+        keras.config.set_image_data_format(before)
+
+
+@pytest.mark.parametrize("policy", ["float64", "bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["serial", "dan_linear", "piggyback", "do"])
+def test_every_fold_works_under_every_policy(kind, policy):
+    model = tiny_model(dtype=policy)
+    option = {"depthwise" if kind == "do" else "adapter": kind}
+    wider = model.with_domain("c", 4, **option)
+    np.testing.assert_allclose(
+        predict(wider.folded(), "c").astype("float32"),
+        predict(wider, "c").astype("float32"),
+        atol={"float64": 1e-6, "float16": 0.02, "bfloat16": 0.1}[policy],
+    )
+
+
+def test_what_belongs_elsewhere_says_where(model):
+    with pytest.raises(TypeError, match=r"keras_mdl_export\.export"):
+        model.export("folder")
+    with pytest.raises(ValueError, match="height and width may be None"):
+        keras_mdl.build_resnet26({"a": 2}, input_shape=None)
