@@ -2,6 +2,7 @@
 
 - `export(model, folder, ...)` writes the files (needs Keras and TensorFlow).
 - `load(folder)` runs them (needs NumPy and LiteRT, nothing else).
+- `update(root, incoming)` installs a later export, whole or not at all.
 - `Manifest` describes what is in such a folder.
 - `make_pack`, `apply_pack`: a domain's file as its difference from a file
   that the other side has already.
@@ -15,11 +16,15 @@ _HOMES = {
     "Manifest": "manifest",
     "apply_pack": "packs",
     "export": "exporting",
+    "installed": "updating",
     "load": "loading",
     "make_pack": "packs",
+    "roll_back": "updating",
+    "update": "updating",
 }
 
-_EXTRA = ("ai_edge_litert", "flatbuffers", "zstandard")
+_EXTRA = ("ai_edge_litert", "cryptography", "flatbuffers", "jinja2",
+          "zstandard")  # fmt: skip
 
 __all__ = sorted(_HOMES)
 

@@ -3,6 +3,7 @@
 import copy
 
 from keras_mdl_export.flatbuffer import schema
+from keras_mdl_export.versions import order, runtime_of, set_versions
 
 
 def merge(models):
@@ -23,16 +24,18 @@ def merge(models):
     known = {}
     for model in models.values():
         buffers = [_buffer(merged, known, b) for b in model.buffers]
-        codes = [_code(merged, c) for c in model.operatorCodes]
+        first = len(merged.operatorCodes)
+        merged.operatorCodes += model.operatorCodes
         for graph in model.subgraphs:
             for tensor in graph.tensors:
                 tensor.buffer = buffers[tensor.buffer]
             for op in graph.operators:
-                op.opcodeIndex = codes[op.opcodeIndex]
+                op.opcodeIndex += first
         for signature in model.signatureDefs:
             signature.subgraphIndex += len(merged.subgraphs)
         merged.subgraphs += model.subgraphs
         merged.signatureDefs += model.signatureDefs
+    set_versions(merged, max(map(runtime_of, models.values()), key=order))
     return merged
 
 
@@ -44,18 +47,3 @@ def _buffer(merged, known, buffer):
         known[key] = len(merged.buffers)
         merged.buffers.append(buffer)
     return known[key]
-
-
-def _code(merged, code):
-    def key(c):
-        return (
-            max(c.builtinCode, c.deprecatedBuiltinCode),
-            c.version,
-            c.customCode,
-        )
-
-    for index, other in enumerate(merged.operatorCodes):
-        if key(other) == key(code):
-            return index
-    merged.operatorCodes.append(code)
-    return len(merged.operatorCodes) - 1

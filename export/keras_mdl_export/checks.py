@@ -6,9 +6,10 @@ import keras
 import numpy as np
 
 from keras_mdl_export.manifest import FORMS
-from keras_mdl_export.manifest_rules import check_classes
+from keras_mdl_export.manifest_schema import check_classes
 from keras_mdl_export.metadata import labels_zip
 from keras_mdl_export.modes import get_mode
+from keras_mdl_export.trunk import slot_facts
 
 _WITHOUT_SHARING = ("models", "bundle")
 INPUT_DTYPES = ("uint8", "float32")
@@ -122,7 +123,7 @@ def check_model(model):
                 f"The weights of {path} are not all finite numbers: the "
                 "training diverged"
             )
-    gated = [d for d, layers in config["gates"].items() if layers]
+    gated = sorted(slot_facts(model)["gates"])
     if gated:
         raise ValueError(
             "Kernels that are mixed anew for every image have no constant "

@@ -3,7 +3,7 @@
 import contextlib
 import copy
 import pathlib
-import tempfile
+import shutil
 
 import keras
 import numpy as np
@@ -18,13 +18,17 @@ from keras_mdl_export import (
 )
 from keras_mdl_export.converting import convert_all
 from keras_mdl_export.finishing import finish
+from keras_mdl_export.leftovers import locked, sweep
 from keras_mdl_export.manifest import FILENAME, Manifest
+from keras_mdl_export.manifest_schema import MAX_VERSION
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.runtime import run_all
+from keras_mdl_export.signing import sign
 from keras_mdl_export.trunk import (
     in_float32,
-    snapped,
+    quantized,
+    slot_facts,
     stored_kernels,
     trunk_kernels,
 )
@@ -47,6 +51,8 @@ def export(
     max_accuracy_drop=0.02,
     min_agreement=0.9,
     overwrite=False,
+    version=None,
+    signing_key=None,
     say=print,
 ):
     """Writes every domain of a model as TFLite files that share the trunk.
@@ -76,16 +82,21 @@ def export(
             in 0..255 either way, each domain's normalisation is inside.
         output: `"probabilities"` (a softmax is added) or `"logits"`.
         forms: Which packages to write: `"models"` (a file per domain),
-            `"parts"` (the trunk, and a small head file per domain),
-            `"external"` (LiteRT's external weights), `"bundle"` (all domains
-            in one file), `"packs"` (zstd, for updates over the air). Default
-            all; without sharing only `"models"` and `"bundle"`.
+            `"parts"` (the trunk, and a small prefix per domain), `"bundle"`
+            (all domains in one file), `"packs"` (zstd, for updates over the
+            air). Default all; without sharing only `"models"` and
+            `"bundle"`.
         pack_base: Name of the domain whose file the receiver of a pack has;
             default: it has the trunk.
         min_shared: Part of the trunk's bytes that each domain must share.
         max_accuracy_drop: Accepted loss of accuracy, for domains with labels.
         min_agreement: Accepted part of images with the same top class.
         overwrite: Whether to replace an export in `folder`.
+        version: Of the export, an integer of at least 1; devices install a
+            later one only (`keras_mdl_export.update`). Default: one more than
+            that of the export that is replaced, or 1.
+        signing_key: PEM (`bytes`) of an Ed25519 private key that signs the
+            manifest; see `keras_mdl_export.signing`.
         say: Function that shows a line of progress.
 
     Returns:
@@ -122,71 +133,104 @@ def export(
     calibration, images = checks.checked_images(
         model, calibration, validation, mode
     )
+    if signing_key is not None:
+        sign(b"", signing_key)  # a wrong key is refused at once
+    sweep(folder)
     refuse_folder(folder, FILENAME, overwrite)
+    version = _version(folder, version)
 
     say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
     converted = in_float32(_ordinary(model))
     if mode.shares and not trunk_kernels(converted):
         raise ValueError(
-            "The backbone has no shared convolution kernel, so there is no "
-            "trunk to share: choose mode 'float32_folded' or 'float16_folded'"
+            "The backbone has no shared kernel, so there is no trunk to "
+            "share: choose mode 'float32_folded' or 'float16_folded'"
         )
     expected = at_grid = _outputs(model, images, output)
     if mode.kernels == "int8":
-        converted = snapped(converted)
+        converted = quantized(converted)
         at_grid = _outputs(converted, images, output)
     kernels = trunk_kernels(converted)
     stored = stored_kernels(kernels, mode)
-    with tempfile.TemporaryDirectory() as work:
+    with (
+        atomic_folder(folder, FILENAME, overwrite) as hidden,
+        locked(hidden),
+    ):
+        work = hidden / ".work"
+        work.mkdir()
         contents = convert_all(
             converted, work, mode, input_dtype, calibration, say
         )
-    trees = {
-        name: finish(content, mode, kernels, output)
-        for name, content in contents.items()
-    }
-    least = sum(k.nbytes for k in stored.values())
-    for name, tree in trees.items():
-        verification.require_sound(name, tree, least)
-    shared = {}
-    if mode.shares:
-        adapters = model.get_config()["adapters"]
-        found = [
-            sharing.sharing_of(n, t, stored, adapters.get(n))
-            for n, t in trees.items()
-        ]
-        sharing.require_sharing(found, min_shared)
-        shared = {s.domain: s for s in found}
-    with atomic_folder(folder, FILENAME, overwrite) as hidden:
+        trees = {
+            name: finish(content, mode, kernels, output)
+            for name, content in contents.items()
+        }
+        least = sum(k.nbytes for k in stored.values())
+        for name, tree in trees.items():
+            verification.require_sound(name, tree, least)
+        shared = {}
+        if mode.shares:
+            adapters = slot_facts(model)["adapters"]
+            shared = {
+                n: sharing.sharing_of(n, t, stored, adapters.get(n))
+                for n, t in trees.items()
+            }
+            sharing.require_sharing(list(shared.values()), min_shared)
         say("  writing: " + ", ".join(forms))
+        facts = {
+            "version": version,
+            "mode": mode.name,
+            "input": {
+                "shape": [1, *model.get_config()["input_shape"]],
+                "dtype": input_dtype,
+            },
+            "output": output,
+        }
         manifest = packaging.write(
             hidden,
             trees,
             stored if mode.shares else {},
-            {
-                "mode": mode.name,
-                "input": {
-                    "shape": [1, *model.get_config()["input_shape"]],
-                    "dtype": input_dtype,
-                },
-                "output": output,
-            },
+            facts,
             {name: model.domains[name] for name in model},
             shared,
             forms,
             pack_base,
         )
         say("  verifying on LiteRT")
-        with tempfile.TemporaryDirectory() as work:
-            verified = _verify(hidden, forms, images, expected, at_grid, work)
+        pixels = {name: x for name, (x, _) in images.items()}
+        outputs = run_all(hidden, forms, pixels, work)
+        verified = {
+            name: verification.compare(
+                expected[name], at_grid[name], outputs[name], labels
+            )
+            for name, (_, labels) in images.items()
+        }
         verification.require_close(verified, max_accuracy_drop, min_agreement)
         values = copy.deepcopy(manifest.values)
         for name, v in verified.items():
             values["domains"][name]["verification"] = v.to_dict()
         manifest = Manifest(values)
-        manifest.write(hidden)
+        manifest.write(hidden, signing_key)
         usage.write(hidden, manifest)
+        shutil.rmtree(work)
     return ExportReport.of(folder, manifest)
+
+
+def _version(folder, version):
+    replaced = 0
+    if (folder / FILENAME).exists():
+        # Of an older format, or damaged: there is no version to go on from.
+        with contextlib.suppress(ValueError):
+            replaced = Manifest.read(folder).version
+    if version is None:
+        return replaced + 1
+    if type(version) is not int or not replaced < version <= MAX_VERSION:
+        raise ValueError(
+            f"`version` must be an integer of at least {replaced + 1}: later "
+            "exports have higher ones, and devices install nothing else. "
+            f"Received: version={version!r}"
+        )
+    return version
 
 
 def _only(model, domains):
@@ -224,15 +268,3 @@ def _outputs(model, images, output):
             y = keras.ops.softmax(y)
         found[name] = keras.ops.convert_to_numpy(y).astype(np.float64)
     return found
-
-
-def _verify(folder, forms, images, expected, at_grid, work):
-    outputs = run_all(
-        folder, forms, {n: x for n, (x, _) in images.items()}, work
-    )
-    return {
-        name: verification.compare(
-            expected[name], at_grid[name], outputs[name], labels
-        )
-        for name, (_, labels) in images.items()
-    }

@@ -9,6 +9,7 @@ from keras_mdl_export.flatbuffer import (
     schema,
     unpack,
 )
+from keras_mdl_export.versions import RUNTIME, set_versions
 
 
 def finish(content, mode, kernels, output):
@@ -27,11 +28,13 @@ def finish(content, mode, kernels, output):
     if mode.unfold:
         weights.unfold_scales(model, kernels)
     if mode.kernels == "int8" and not mode.int8_activations:
-        weights.quantise_kernels(model)
+        weights.quantize_kernels(model)
+    weights.dense_as_convolutions(model)
     if mode.halves:
         weights.halve_kernels(model)
     if output == "probabilities":
         append_softmax(model)
+    set_versions(model)
     slim(model)
     return model
 
@@ -58,12 +61,15 @@ def append_softmax(model):
 
 
 def slim(model):
-    """Drops what no runtime reads: names, ranges, notes of the converter."""
+    """Drops what no runtime reads: long names, ranges, the converter's notes.
+
+    Inner tensors get the shortest names that differ: other tools (tf2onnx)
+    need some.
+    """
     model.description = None
-    model.metadata = [
-        m for m in model.metadata or [] if m.name == b"min_runtime_version"
-    ]
+    model.metadata = [m for m in model.metadata or [] if m.name == RUNTIME]
     for graph in model.subgraphs:
+        _drop_unused_tensors(model, graph)
         graph.name = None
         ends = {int(i) for i in (*graph.inputs, *graph.outputs)}
         names = {
@@ -72,7 +78,11 @@ def slim(model):
             for entry in (*s.inputs, *s.outputs)
         }
         for index, tensor in enumerate(graph.tensors):
-            tensor.name = names.get(index) if index in ends else None
+            tensor.name = (
+                names[index]
+                if index in ends and index in names
+                else np.base_repr(index, 36).encode()
+            )
             tensor.shapeSignature = None  # sizes are fixed
             quantization = tensor.quantization
             if quantization is not None:
@@ -80,6 +90,25 @@ def slim(model):
                 if quantization.scale is None:
                     tensor.quantization = None
     _drop_unused_buffers(model)
+
+
+def _drop_unused_tensors(model, graph):
+    used = {int(i) for i in (*graph.inputs, *graph.outputs)}
+    for op in graph.operators:
+        used |= {int(i) for i in (*op.inputs, *op.outputs) if i >= 0}
+    places = {old: new for new, old in enumerate(sorted(used))}
+    places[-1] = -1  # no tensor
+    graph.tensors = [graph.tensors[i] for i in sorted(used)]
+    for holder in (graph, *graph.operators):
+        holder.inputs = np.array(
+            [places[int(i)] for i in holder.inputs], np.int32
+        )
+        holder.outputs = np.array(
+            [places[int(i)] for i in holder.outputs], np.int32
+        )
+    for signature in model.signatureDefs:
+        for entry in (*signature.inputs, *signature.outputs):
+            entry.tensorIndex = places[entry.tensorIndex]
 
 
 def _drop_unused_buffers(model):

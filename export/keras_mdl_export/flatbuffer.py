@@ -6,7 +6,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 IDENTIFIER = b"TFL3"
 _ALIGNMENT = 16  # of weights; the runtime reads them where they lie
-_TAIL_ALIGNMENT = 64  # of weights that LiteRT maps from a file of their own
+_TAIL_ALIGNMENT = 64  # of the trunk's weights, a cache line
 
 
 def unpack(content):
@@ -104,19 +104,17 @@ def code_of(model, op):
     return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
-def opcode_index(model, builtin, version=1):
-    """Index of an operator code, which is added if it is missing."""
-    for i, code in enumerate(model.operatorCodes):
-        known = max(code.builtinCode, code.deprecatedBuiltinCode)
-        if known == builtin and code.version >= version:
-            return i
-    code = schema.OperatorCodeT()
-    code.builtinCode = builtin
-    # Old runtimes read the old field, which ends at 127.
-    code.deprecatedBuiltinCode = min(builtin, 127)
-    code.version = version
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1
+def constant_of(model, graph, index):
+    """The tensor that holds the constant of another, if there is one.
+
+    In half precision a DEQUANTIZE operator stands between.
+    """
+    for op in graph.operators:
+        if int(op.outputs[0]) == index and (
+            code_of(model, op) == schema.BuiltinOperator.DEQUANTIZE
+        ):
+            return graph.tensors[op.inputs[0]]
+    return graph.tensors[index]
 
 
 def data_of(model, tensor):
@@ -125,6 +123,12 @@ def data_of(model, tensor):
     if data is None or not len(data):
         return None
     return np.asarray(data).view(DTYPES[tensor.type]).reshape(tensor.shape)
+
+
+def scales_of(tensor):
+    """How many scales the numbers of a tensor have; 0 for plain ones."""
+    found = tensor.quantization and tensor.quantization.scale
+    return 0 if found is None else len(found)
 
 
 def set_data(model, tensor, values):
@@ -162,10 +166,16 @@ def add_tensor(model, graph, shape, values=None, kind=None):
     return len(graph.tensors) - 1
 
 
-def make_operator(model, builtin, inputs, outputs, options=None, version=1):
-    """An operator; `options` is an object such as `schema.AddOptionsT()`."""
+def make_operator(model, builtin, inputs, outputs, options=None):
+    """An operator; `options` is an object such as `schema.AddOptionsT()`.
+
+    Its version is written at the end: see `versions`.
+    """
     op = schema.OperatorT()
-    op.opcodeIndex = opcode_index(model, builtin, version)
+    code = schema.OperatorCodeT()
+    code.builtinCode = builtin
+    op.opcodeIndex = len(model.operatorCodes)
+    model.operatorCodes.append(code)
     op.inputs = np.asarray(inputs, np.int32)
     op.outputs = np.asarray(outputs, np.int32)
     if options is not None:

@@ -8,26 +8,24 @@ from collections.abc import Mapping
 
 from keras_mdl_export import runners
 from keras_mdl_export.classifier import Classifier
-from keras_mdl_export.external_check import check_external
 from keras_mdl_export.manifest import FORMS, Manifest
 from keras_mdl_export.reading import check_sha256, read_verified
 
 
-def load(folder, form=None, threads=1, weight_cache=None):
+def load(folder, form=None, threads=1, weight_cache=None, public_key=None):
     """Loads the classifiers of an export folder.
 
     Every byte that is used was compared with the manifest first. That finds
-    damage; who can write the manifest can also write its hashes, so load
-    exports only from where you would install a program from.
+    damage; who can write the manifest can also write its hashes, so pass a
+    `public_key`, or load exports only from where you would install a program
+    from.
 
     Args:
         folder: The export folder.
         form: Which of its files to use:
 
             - `"models"`: one self-contained file per domain.
-            - `"parts"`: head, trunk and labels, put together in memory.
-            - `"external"`: files that read the trunk from beside them, on
-              LiteRT's `CompiledModel`; the trunk is mapped from a file.
+            - `"parts"`: prefix, trunk and labels, put together in memory.
             - `"bundle"`: one file, a signature per domain.
             - `"packs"`: differences from the base file (needs zstandard).
 
@@ -38,14 +36,19 @@ def load(folder, form=None, threads=1, weight_cache=None):
             the memory. Each model has a file of its own there, named by its
             content. Keep others from writing there: what the folder holds is
             not checked. Not for `"bundle"`.
+        public_key: PEM (`bytes`) of the Ed25519 key that must have signed the
+            manifest (needs `cryptography`); `None`: it need not be signed.
 
     Returns:
         A mapping from domain names to `Classifier` objects. A domain's files
         are read at its first image.
 
     Raises:
-        FileNotFoundError: If there is no manifest, or no form is complete.
-        ValueError: If the manifest is not valid, or for an unknown argument.
+        FileNotFoundError: If there is no manifest or signature, or no form
+            is complete.
+        ValueError: If the manifest is not valid or not signed by that key,
+            or for an unknown argument.
+        OSError: If the folder of the weight cache cannot be made.
     """
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise ValueError(
@@ -53,7 +56,7 @@ def load(folder, form=None, threads=1, weight_cache=None):
             f"Received: threads={threads!r}"
         )
     folder = pathlib.Path(folder)
-    manifest = Manifest.read(folder)
+    manifest = Manifest.read(folder, public_key)
     form = _form(folder, manifest, form)
     if weight_cache is not None:
         if form == "bundle":
@@ -136,67 +139,41 @@ class _Opener:
 
     def open(self, name):
         """A function from one image to the scores of domain `name`."""
-        paths = self._manifest.paths(self._form, name)
+        manifest, bundle = self._manifest, self._form == "bundle"
+        paths = manifest.paths(self._form, name)
         expected = runners.Expected(
             paths[0],
-            self._manifest.input_shape,
-            self._manifest.input_dtype,
-            len(self._manifest.domains[name]["classes"]),
+            manifest.domains if bundle else [name],
+            manifest.input_shape,
+            manifest.input_dtype,
+            len(manifest.domains[name]["classes"]),
         )
-        if self._form == "bundle":
-            return self._open_signature(name, paths[0], expected)
-        contents = [
-            read_verified(self._folder, self._manifest, p) for p in paths
-        ]
-        if self._form == "external":
-            content, trunk = contents
-            check_external(content, len(trunk), paths[0])
-            return runners.CompiledRunner(
-                content, expected, self._threads, trunk, self._cache(*contents)
-            )
-        content = self._complete(name, contents)
-        if self._weight_cache is None:
-            interpreter = runners.open_interpreter(
-                content, self._threads, paths[0]
-            )
-            return runners.interpreter_runner(interpreter, expected)
-        return runners.CompiledRunner(
-            content, expected, self._threads, None, self._cache(content)
-        )
-
-    def _open_signature(self, name, path, expected):
-        if self._interpreter is None:
-            interpreter = runners.open_interpreter(
-                read_verified(self._folder, self._manifest, path),
-                self._threads,
-                path,
-            )
-            received = set(interpreter.get_signature_list())
-            if received != set(self._manifest.domains):
-                raise ValueError(
-                    f"{path} should have the signatures "
-                    f"{sorted(self._manifest.domains)}. "
-                    f"Received: {sorted(received)}"
+        if bundle and self._interpreter is not None:
+            interpreter = self._interpreter
+        else:
+            contents = [read_verified(self._folder, manifest, p) for p in paths]
+            content = contents[0] if bundle else self._complete(name, contents)
+            if self._weight_cache is not None:
+                # A cache file gives wrong answers to any model but its own.
+                sha256 = hashlib.sha256(content).hexdigest()
+                cache = self._weight_cache / f"{sha256}.xnnpack"
+                return runners.CompiledRunner(
+                    content, expected, self._threads, cache
                 )
-            self._interpreter = interpreter
-        return runners.signature_runner(self._interpreter, name, expected)
+            interpreter = runners.open_interpreter(
+                content, self._threads, expected
+            )
+            if bundle:
+                self._interpreter = interpreter
+        return runners.signature_runner(interpreter, name, expected)
 
     def _complete(self, name, contents):
         whole = self._manifest.domains[name]["complete"]
         if self._form == "packs" and len(contents) > 1:
             from keras_mdl_export.packs import apply_pack
 
-            content = apply_pack(*contents, limit=whole["bytes"])
+            content = apply_pack(*contents, whole)
         else:
             content = b"".join(contents)
         check_sha256(content, whole["sha256"], f"The model of {name!r}")
         return content
-
-    def _cache(self, *contents):
-        if self._weight_cache is None:
-            return None
-        # A cache file gives wrong answers to any model but its own.
-        digest = hashlib.sha256(contents[0])
-        for content in contents[1:]:
-            digest.update(hashlib.sha256(content).digest())
-        return self._weight_cache / f"{digest.hexdigest()}.xnnpack"

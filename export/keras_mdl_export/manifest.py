@@ -1,15 +1,22 @@
 """`Manifest`: what is in an export folder, checked before it is used."""
 
+import copy
 import pathlib
 from dataclasses import dataclass, field
 
-from keras_mdl_export import manifest_rules, strict_json
+from keras_mdl_export import strict_json
+from keras_mdl_export.manifest_schema import (
+    MANIFEST,
+    SIGNATURE,
+    TRUNK,
+    check_manifest,
+)
 from keras_mdl_export.reading import read_bounded
 
-FILENAME = "manifest.json"
-MAX_BYTES = 16 * 1024 * 1024
+FILENAME = MANIFEST
+MAX_BYTES = 2 * 1024 * 1024
 # In the order in which a loader prefers them.
-FORMS = ("models", "parts", "external", "bundle", "packs")
+FORMS = ("models", "parts", "bundle", "packs")
 
 
 @dataclass(frozen=True)
@@ -17,57 +24,77 @@ class Manifest:
     """The content of a `manifest.json`, valid in every field.
 
     Args:
-        values: The manifest as plain values. They are copied, as JSON would
-            copy them.
+        values: The manifest as plain values; they are copied.
 
     Raises:
         ValueError: For anything the format does not allow.
-        TypeError: For values that JSON does not have.
     """
 
     values: dict = field(repr=False)
 
     def __post_init__(self):
-        values = strict_json.parse_object(
-            strict_json.to_bytes(self.values), MAX_BYTES, "The manifest"
-        )
-        manifest_rules.check_manifest(values)
-        object.__setattr__(self, "values", values)
+        check_manifest(self.values)
+        object.__setattr__(self, "values", copy.deepcopy(self.values))
 
     @classmethod
-    def read(cls, folder):
+    def read(cls, folder, public_key=None):
         """Reads the manifest of an export folder.
 
         Args:
             folder: The folder.
+            public_key: PEM of the Ed25519 key that must have signed it;
+                `None`: it need not be signed.
 
         Returns:
             The `Manifest`.
 
         Raises:
-            FileNotFoundError: If there is none.
-            ValueError: If it is not valid, or reached by a symbolic link.
+            FileNotFoundError: If there is none, or no signature.
+            ValueError: If it is not valid, not signed by that key, or
+                reached by a symbolic link.
         """
-        content = read_bounded(folder, FILENAME, limit=MAX_BYTES)
+        content = read_bounded(folder, MANIFEST, limit=MAX_BYTES)
+        if public_key is not None:
+            from keras_mdl_export.signing import check_signature
+
+            check_signature(folder, content, public_key)
         return cls(strict_json.parse_object(content, MAX_BYTES, "The manifest"))
 
-    def write(self, folder):
-        """Writes `manifest.json` into an existing folder.
+    def write(self, folder, signing_key=None):
+        """Writes `manifest.json` into an existing folder, and its signature.
 
         It is whole or not there: write it last, and an export that was
         interrupted is no export.
 
         Args:
             folder: The folder.
+            signing_key: PEM of an Ed25519 private key, or `None`.
 
         Raises:
             FileNotFoundError: If the folder does not exist.
+            ValueError: If it has more than `MAX_BYTES`, or for another key.
         """
         # Only here: who reads an export needs nothing else of keras_mdl.
-        from keras_mdl.files import write_text
+        from keras_mdl.files import atomic_path, write_text
 
-        text = strict_json.to_bytes(self.values, indent=1).decode()
-        write_text(pathlib.Path(folder, FILENAME), text + "\n")
+        content = strict_json.to_bytes(self.values, indent=1) + b"\n"
+        if len(content) > MAX_BYTES:
+            raise ValueError(
+                f"A manifest may have {MAX_BYTES} bytes. Received: "
+                f"{len(content)} bytes; export fewer domains into one folder"
+            )
+        if signing_key is not None:
+            from keras_mdl_export.signing import sign
+
+            signature = sign(content, signing_key)
+            with atomic_path(pathlib.Path(folder, SIGNATURE)) as temporary:
+                temporary.write_bytes(signature)
+        write_text(pathlib.Path(folder, MANIFEST), content.decode())
+
+    @property
+    def version(self):
+        """The export's version: a later one replaces an earlier one."""
+        return self.values["version"]
 
     @property
     def files(self):
@@ -87,7 +114,7 @@ class Manifest:
     @property
     def bundle(self):
         """Path of the file with all domains, or `None`."""
-        return self.values.get("bundle")
+        return self.values["bundle"]
 
     @property
     def input_shape(self):
@@ -116,18 +143,18 @@ class Manifest:
 
         Returns:
             A tuple of paths, in the order in which they are put together:
-            head, trunk, labels; pack, base. The domain whose model is the
+            prefix, trunk, labels; pack, base. The domain whose model is the
             base of the others' packs needs no pack, only that model. Empty
             if the export does not have the domain in this form.
         """
         domain = self.domains[name]
         files = domain["files"]
-        trunk = manifest_rules.TRUNK
-        trunk = trunk if trunk in self.files else None
         found = {
             "models": (files.get("model"),),
-            "parts": (files.get("head"), trunk),
-            "external": (files.get("external"), trunk),
+            "parts": (
+                files.get("prefix"),
+                TRUNK if TRUNK in self.files else None,
+            ),
             "bundle": (self.bundle,),
             "packs": (files.get("pack"), domain.get("pack_base")),
         }[form]

@@ -27,23 +27,10 @@ LABELS_FILE = "labels.txt"
 # (its type, its value). MediaPipe's newer copy only adds fields behind them.
 IDENTIFIER = b"M001"
 MIN_PARSER_VERSION = "1.0.0"  # all that is used here is that old
-
-MODEL_NAME, MODEL_DESCRIPTION = 0, 1
-MODEL_SUBGRAPHS, MODEL_MIN_PARSER_VERSION = 3, 7
-SUBGRAPH_INPUTS, SUBGRAPH_OUTPUTS = 2, 3
-TENSOR_NAME, TENSOR_DESCRIPTION, TENSOR_CONTENT = 0, 1, 3
-TENSOR_PROCESS_UNITS, TENSOR_STATS, TENSOR_FILES = 4, 5, 6
-CONTENT_TYPE, CONTENT_VALUE = 0, 1
-PROCESS_UNIT_TYPE, PROCESS_UNIT_VALUE = 0, 1
-IMAGE_COLOR_SPACE = 0
-NORMALIZATION_MEAN, NORMALIZATION_STD = 0, 1
-STATS_MAX, STATS_MIN = 0, 1
-FILE_NAME, FILE_DESCRIPTION, FILE_TYPE = 0, 1, 2
-
-CONTENT_IS_IMAGE = 2  # union ContentProperties
-UNIT_IS_NORMALIZATION = 1  # union ProcessUnitOptions
-COLOR_SPACE_RGB = 1  # enum ColorSpaceType
-TENSOR_AXIS_LABELS = 2  # enum AssociatedFileType
+_IMAGE = 2  # union ContentProperties
+_NORMALIZATION = 1  # union ProcessUnitOptions
+_RGB = 1  # enum ColorSpaceType
+_AXIS_LABELS = 2  # enum AssociatedFileType
 
 
 def metadata_bytes(
@@ -74,74 +61,62 @@ def metadata_bytes(
             "`input_dtype` must be 'float32' or 'uint8'. "
             f"Received: {input_dtype!r}"
         )
-    builder = flatbuffers.Builder(1024)
-    text = builder.CreateString
-
-    image = _table(builder, numbers={IMAGE_COLOR_SPACE: COLOR_SPACE_RGB})
-    normalization = _table(
-        builder,
-        {
-            NORMALIZATION_MEAN: _floats(builder, 0),
-            NORMALIZATION_STD: _floats(builder, 1),
-        },
-    )
-    normalize = _table(
-        builder,
-        {PROCESS_UNIT_VALUE: normalization},
-        {PROCESS_UNIT_TYPE: UNIT_IS_NORMALIZATION},
-    )
-    pixels = _table(
-        builder,
-        {
-            TENSOR_NAME: text("image"),
-            TENSOR_DESCRIPTION: text(f"RGB pixels in 0..255, {input_dtype}"),
-            TENSOR_CONTENT: _table(
-                builder,
-                {CONTENT_VALUE: image},
-                {CONTENT_TYPE: CONTENT_IS_IMAGE},
-            ),
-            TENSOR_PROCESS_UNITS: _tables(builder, normalize),
-            TENSOR_STATS: _table(
-                builder,
-                {
-                    STATS_MAX: _floats(builder, 255),
-                    STATS_MIN: _floats(builder, 0),
-                },
-            ),
-        },
-    )
-    labels = _table(
-        builder,
-        {
-            FILE_NAME: text(LABELS_FILE),
-            FILE_DESCRIPTION: text("Name of each class, in the scores' order"),
-        },
-        {FILE_TYPE: TENSOR_AXIS_LABELS},
-    )
-    scores = _table(
-        builder,
-        {
-            TENSOR_NAME: text(output),
-            TENSOR_DESCRIPTION: text(f"Scores of {len(classes)} classes"),
-            TENSOR_FILES: _tables(builder, labels),
-        },
-    )
-    subgraph = _table(
-        builder,
-        {
-            SUBGRAPH_INPUTS: _tables(builder, pixels),
-            SUBGRAPH_OUTPUTS: _tables(builder, scores),
-        },
-    )
+    mean_and_deviation = {0: [0.0], 1: [1.0]}
+    labels = {
+        0: LABELS_FILE,
+        1: "Name of each class, in the scores' order",
+        2: _AXIS_LABELS,
+    }
+    pixels = {
+        0: "image",
+        1: f"RGB pixels in 0..255, {input_dtype}",
+        3: {0: _IMAGE, 1: {0: _RGB}},  # the content
+        4: [{0: _NORMALIZATION, 1: mean_and_deviation}],  # process units
+        5: {0: [255.0], 1: [0.0]},  # the highest and the lowest value
+    }
+    scores = {
+        0: output,
+        1: f"Scores of {len(classes)} classes",
+        6: [labels],  # associated files
+    }
     model = {
-        MODEL_NAME: text(name),
-        MODEL_SUBGRAPHS: _tables(builder, subgraph),
-        MODEL_MIN_PARSER_VERSION: text(MIN_PARSER_VERSION),
+        0: name,
+        3: [{2: [pixels], 3: [scores]}],  # a subgraph: inputs and outputs
+        7: MIN_PARSER_VERSION,
     }
     if description:
-        model[MODEL_DESCRIPTION] = text(description)
-    builder.Finish(_table(builder, model), IDENTIFIER)
+        model[1] = description
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(_written(builder, model), IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _written(builder, value):
+    """The offset of a text, a list, or a table as `{field: value}`."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    if isinstance(value, list):
+        numbers = isinstance(value[0], float)
+        items = value if numbers else [_written(builder, v) for v in value]
+        builder.StartVector(4, len(items), 4)
+        for item in reversed(items):
+            if numbers:
+                builder.PrependFloat32(item)
+            else:
+                builder.PrependUOffsetTRelative(item)
+        return builder.EndVector()
+    offsets = {
+        field: _written(builder, v)
+        for field, v in value.items()
+        if not isinstance(v, int)
+    }
+    builder.StartObject(1 + max(value))
+    for field, v in value.items():
+        if field in offsets:
+            builder.PrependUOffsetTRelativeSlot(field, offsets[field], 0)
+        else:
+            builder.PrependUint8Slot(field, v, 0)
+    return builder.EndObject()
 
 
 def labels_zip(classes, offset):
@@ -195,28 +170,3 @@ def read_labels(file_bytes):
     """
     with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
         return tuple(archive.read(LABELS_FILE).decode().split("\n"))
-
-
-def _table(builder, offsets=None, numbers=None):
-    """A table from {field: offset of its value} and {field: small number}."""
-    offsets, numbers = offsets or {}, numbers or {}
-    builder.StartObject(1 + max([*offsets, *numbers]))
-    for field, value in offsets.items():
-        builder.PrependUOffsetTRelativeSlot(field, value, 0)
-    for field, value in numbers.items():
-        builder.PrependUint8Slot(field, value, 0)
-    return builder.EndObject()
-
-
-def _tables(builder, table):
-    """A vector of one table."""
-    builder.StartVector(4, 1, 4)
-    builder.PrependUOffsetTRelative(table)
-    return builder.EndVector()
-
-
-def _floats(builder, value):
-    """A vector of one float."""
-    builder.StartVector(4, 1, 4)
-    builder.PrependFloat32(value)
-    return builder.EndVector()

@@ -6,16 +6,17 @@ import importlib.metadata
 
 import numpy as np
 
-from keras_mdl_export import bundle, external
+from keras_mdl_export import bundle
 from keras_mdl_export.flatbuffer import (
     add_buffer,
     pack,
     schema,
     tail_bytes,
     tail_offsets,
+    unpack,
 )
 from keras_mdl_export.manifest import Manifest
-from keras_mdl_export.manifest_rules import FORMAT, TRUNK
+from keras_mdl_export.manifest_schema import FORMAT, TRUNK
 from keras_mdl_export.metadata import (
     METADATA_NAME,
     labels_zip,
@@ -23,6 +24,8 @@ from keras_mdl_export.metadata import (
 )
 from keras_mdl_export.reading import digest
 from keras_mdl_export.trunk import as_bytes
+from keras_mdl_export.verification import VerificationError
+from keras_mdl_export.versions import order, runtime_of, wrong_versions
 
 BUNDLE = "bundle.tflite"
 
@@ -30,7 +33,7 @@ BUNDLE = "bundle.tflite"
 def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
     """Writes the chosen forms and the manifest that binds them.
 
-    A domain's complete file is `head + trunk.bin + labels.zip`, byte for
+    A domain's complete file is `prefix + trunk.bin + labels.zip`, byte for
     byte: the trunk is the end of every flatbuffer, and the labels that
     MediaPipe reads stand behind it.
 
@@ -39,7 +42,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         trees: `{domain: schema.ModelT}`.
         kernels: `{layer: array}` of the trunk as the files hold it; empty if
             nothing is shared.
-        facts: `mode`, `input` and `output` of the manifest.
+        facts: `version`, `mode`, `input` and `output` of the manifest.
         domains: `{name: keras_mdl.Domain}`.
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
@@ -60,25 +63,20 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         return path
 
     on_trunk = "packs" in forms and pack_base is None
-    if "parts" in forms or "external" in forms or on_trunk:
+    if "parts" in forms or on_trunk:
         add(TRUNK, trunk)
     for name, tree in trees.items():
         described = with_metadata(tree, domains[name], facts)
-        content = pack(described, arrays)
+        content = _packed(name, described, arrays)
         labels = labels_zip(domains[name].classes, len(content))
         complete[name] = content + labels
         found = {}
         if "models" in forms:
             found["model"] = add(f"models/{name}.tflite", complete[name])
         if "parts" in forms:
-            head = content[: len(content) - len(trunk)]
-            found["head"] = add(f"parts/{name}.head", head)
+            prefix = content[: len(content) - len(trunk)]
+            found["prefix"] = add(f"parts/{name}.prefix", prefix)
             found["labels"] = add(f"parts/{name}.labels.zip", labels)
-        if "external" in forms:
-            outside = external.with_external_trunk(tree, arrays)
-            found["external"] = add(
-                f"parts/{name}.external.tflite", pack(outside)
-            )
         entries[name] = {
             "classes": list(domains[name].classes),
             "mean": list(domains[name].mean),
@@ -91,12 +89,13 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
     if "packs" in forms:
         _add_packs(add, entries, complete, trunk, pack_base)
     if "bundle" in forms:
-        add(BUNDLE, pack(bundle.merge(trees), arrays))
+        add(BUNDLE, _packed("the bundle", bundle.merge(trees), arrays))
     manifest = Manifest(
         {
             "format": FORMAT,
             "created_with": _versions(),
             **facts,
+            "runtime": max(map(runtime_of, trees.values()), key=order),
             "trunk": {
                 **digest(trunk),
                 "kernels": [
@@ -117,7 +116,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
             "bundle": BUNDLE if "bundle" in forms else None,
         }
     )
-    manifest.write(folder)
+    manifest.write(folder)  # for the loader that verifies
     return manifest
 
 
@@ -135,6 +134,13 @@ def with_metadata(tree, domain, facts):
     entry.buffer = add_buffer(tree, np.frombuffer(content, np.uint8))
     tree.metadata = [*(tree.metadata or []), entry]
     return tree
+
+
+def _packed(what, tree, arrays):
+    content = pack(tree, arrays)
+    if wrong := wrong_versions(unpack(content)):
+        raise VerificationError(f"The file of {what}: {'; '.join(wrong)}")
+    return content
 
 
 def _add_packs(add, entries, complete, trunk, pack_base):

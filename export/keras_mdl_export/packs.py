@@ -13,16 +13,24 @@ import struct
 import zstandard
 
 from keras_mdl_export import strict_json
-from keras_mdl_export.manifest_rules import check_digest
+from keras_mdl_export.manifest_schema import digest_schema
 from keras_mdl_export.reading import digest
+from keras_mdl_export.strict_json import choice, record
 
 MAGIC = b"KMDLPACK"
 FORMAT = "keras_mdl.pack/1"
-MAX_HEADER = 64 * 1024
+MAX_HEADER = 4096
 MAX_RESULT = 256 * 1024 * 1024
 _START = struct.Struct("<8sI")
 _LEVEL = 19  # below 9 zstd does not find the base's bytes again
 _WINDOW_LOGS = (10, 30)  # what zstd allows on every machine
+_header = record(
+    {
+        "format": choice(FORMAT),
+        "base": digest_schema,
+        "result": digest_schema,
+    }
+)
 _TABLE_LOG = 26  # 0.8 GB for both tables, for files of more than 64 MB
 
 
@@ -42,6 +50,7 @@ def make_pack(base, result):
 
     Raises:
         ValueError: If either is empty, or longer than a pack may be.
+        PackError: If zstd fails.
     """
     for name, content in (("base", base), ("result", result)):
         if not 0 < len(content) <= MAX_RESULT:
@@ -76,48 +85,44 @@ def make_pack(base, result):
         }
     )
     pack = _START.pack(MAGIC, len(header)) + header + frame
-    if apply_pack(pack, base) != result:
-        raise RuntimeError("zstd did not give back what it was given")
+    if apply_pack(pack, base, digest(result)) != result:
+        raise PackError("zstd did not give back what it was given")
     return pack
 
 
-def apply_pack(pack, base, limit=MAX_RESULT):
-    """Makes the file that a pack describes.
+def apply_pack(pack, base, expected):
+    """Makes the file that a pack describes, if it is the expected one.
 
     The pack may come from anywhere: it is refused before anything is
-    decompressed unless it is meant for this base, and never makes more bytes
-    than it declares.
+    decompressed unless it is meant for this base and for this result, and
+    never makes more bytes than it declares.
 
     Args:
         pack: Bytes of the pack.
         base: Bytes of the file it is based on.
-        limit: The most bytes the result may have.
+        expected: `{"sha256", "bytes"}` of the result, from where nobody but
+            you can write: `complete` of the domain in a signed manifest. A
+            valid pack of another domain is refused.
 
     Returns:
-        The bytes of the result; their SHA-256 is that of the header.
+        The bytes of the result, with that SHA-256.
 
     Raises:
         PackError: If the pack is damaged, of another format, for another
-            base, or its result too long or not the promised one.
+            base or result, or does not give the promised one.
     """
     header, frame = _split(pack)
-    received = digest(base)
-    if header["base"] != received:
-        raise PackError(
-            "The pack is for another base file. "
-            f"Expected: {header['base']}. Received: {received}"
-        )
-    expected = header["result"]
-    if expected["bytes"] > limit:
-        raise PackError(
-            f"The result of the pack may have at most {limit} bytes. "
-            f"Received: {expected['bytes']} bytes"
-        )
-    result = _decompress(frame, base, expected["bytes"])
-    if digest(result) != expected:
+    for key, wanted in (("base", digest(base)), ("result", dict(expected))):
+        if header[key] != wanted:
+            raise PackError(
+                f"The pack is for another {key}: its {key} is {header[key]}. "
+                f"Expected: {wanted}"
+            )
+    result = _decompress(frame, base, header["result"]["bytes"])
+    if digest(result) != header["result"]:
         raise PackError(
             "The pack does not give the file it promises. "
-            f"Expected: {expected}. Received: {digest(result)}"
+            f"Expected: {header['result']}. Received: {digest(result)}"
         )
     return result
 
@@ -138,18 +143,7 @@ def _split(pack):
         header = strict_json.parse_object(
             bytes(pack[_START.size : end]), MAX_HEADER, "The header of a pack"
         )
-        if header.get("format") != FORMAT:
-            raise ValueError(
-                f"Known formats of packs: {FORMAT!r}. "
-                f"Received: {header.get('format')!r}"
-            )
-        if set(header) != {"format", "base", "result"}:
-            raise ValueError(
-                "The header of a pack has the keys format, base, result. "
-                f"Received: {sorted(header)}"
-            )
-        for key in ("base", "result"):
-            check_digest(header[key], f"{key} of the pack", only=True)
+        _header(header, "pack")
     except ValueError as error:
         raise PackError(str(error)) from None
     return header, bytes(pack[end:])

@@ -1,23 +1,20 @@
 """Reads files of an export: the bytes that were checked are those used."""
 
-import contextlib
 import errno
 import hashlib
 import os
 import pathlib
 import stat
 
-# A name of the path in the folder, opened without following a link. Where
-# the system cannot do that (Windows), each name is looked at before.
-_NO_LINKS = hasattr(os, "O_NOFOLLOW") and os.open in os.supports_dir_fd
-_FILE = (
+from keras_mdl_export.strict_json import shortened
+
+_FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOFOLLOW", 0)
     | getattr(os, "O_NONBLOCK", 0)  # a pipe must not stop the program
     | getattr(os, "O_BINARY", 0)
 )
-_FOLDER = _FILE | getattr(os, "O_DIRECTORY", 0)
 
 
 def read_verified(folder, manifest, path):
@@ -42,8 +39,8 @@ def read_verified(folder, manifest, path):
     """
     if path not in manifest.files:
         raise ValueError(
-            f"The manifest does not list the file {path!r}. "
-            f"It lists: {', '.join(manifest.files)}"
+            f"The manifest does not list the file {shortened(path)}. "
+            f"It lists: {shortened(list(manifest.files))}"
         )
     expected = manifest.files[path]
     content = read_bounded(folder, path, exactly=expected["bytes"])
@@ -83,9 +80,26 @@ def read_bounded(folder, path, limit=None, exactly=None):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is something else, or of another size.
+        ValueError: If it is something else, of another size, or cannot be
+            read.
     """
-    with _opened(folder, path) as file:
+    try:
+        handle = _handle(folder, path)
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"The export in {folder} has no file {path!r}"
+        ) from None
+    except OSError as error:
+        # A link (ELOOP, or ENOTDIR where a folder was expected), a socket.
+        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+            raise ValueError(
+                f"{path!r} in {folder} must be a regular file that no "
+                "symbolic link leads to"
+            ) from None
+        raise ValueError(
+            f"{path!r} in {folder} cannot be read: {error.strerror}"
+        ) from None
+    with open(handle, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         _check_size(path, size, limit, exactly)
         # The file may grow meanwhile: one byte more is enough to notice.
@@ -106,54 +120,15 @@ def _check_size(path, received, limit, exactly):
         )
 
 
-@contextlib.contextmanager
-def _opened(folder, path):
-    try:
-        handle = _handle(folder, path)
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"The export in {folder} has no file {path!r}"
-        ) from None
-    except OSError as error:
-        # A link (ELOOP, or ENOTDIR where a folder was expected), a socket.
-        if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
-            raise ValueError(
-                f"{path!r} in {folder} must be a regular file that no "
-                "symbolic link leads to"
-            ) from None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError(f"{path!r} in {folder} is not a regular file")
-        file = open(handle, "rb")
-    except BaseException:
-        os.close(handle)
-        raise
-    with file:
-        yield file
-
-
 def _handle(folder, path):
-    *above, name = pathlib.PurePosixPath(path).parts
-    if not _NO_LINKS:
-        return _looked_at(folder, above, name)
-    handle = os.open(folder, _FOLDER & ~os.O_NOFOLLOW)
-    try:
-        for part in above:
-            inner = os.open(part, _FOLDER, dir_fd=handle)
-            os.close(handle)
-            handle = inner
-        return os.open(name, _FILE, dir_fd=handle)
-    finally:
-        os.close(handle)
-
-
-def _looked_at(folder, above, name):
     current = pathlib.Path(folder)
-    for part in (*above, name):
+    for part in pathlib.PurePosixPath(path).parts:
         current = current / part
         if current.is_symlink():
             raise OSError(errno.ELOOP, "a symbolic link", str(current))
-    if not current.is_file() and current.exists():
-        raise OSError(errno.ENXIO, "not a regular file", str(current))
-    return os.open(current, _FILE)
+    # Whatever is there by now: no link is followed, and no pipe waited for.
+    handle = os.open(current, _FLAGS)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.ENXIO, "not a regular file", str(current))

@@ -12,8 +12,8 @@ class ExportReport:
         folder: Where it is.
         mode: Name of the mode.
         sizes: `{what: bytes}`: `separate` (all domains' own files), `trunk`,
-            `heads` (with labels), `bundle`, `packs`; those that there are.
-        domains: One dict per domain: `domain`, `classes`, `complete`, `head`
+            `prefixes` (with labels), `bundle`, `packs`; those that there are.
+        domains: One dict per domain: `domain`, `classes`, `complete`, `prefix`
             and `pack` bytes, `shared` (part of the trunk), `unshared`
             (`{layer: reason}`) and the fields of its `Verification`.
     """
@@ -39,7 +39,7 @@ class ExportReport:
         sizes = {
             "separate": sum(e["complete"]["bytes"] for e in entries.values()),
             "trunk": values["trunk"]["bytes"],
-            "heads": total("head") + total("labels"),
+            "prefixes": total("prefix") + total("labels"),
             "bundle": files.get(values["bundle"], {}).get("bytes", 0),
             "packs": total("pack"),
         }
@@ -51,7 +51,7 @@ class ExportReport:
                     "domain": name,
                     "classes": len(entry["classes"]),
                     "complete": entry["complete"]["bytes"],
-                    "head": entry["complete"]["bytes"]
+                    "prefix": entry["complete"]["bytes"]
                     - values["trunk"]["bytes"],
                     "pack": files[pack]["bytes"] if pack else None,
                     "shared": entry["sharing"].get("fraction", 0.0),
@@ -82,7 +82,7 @@ class ExportReport:
             [
                 d["domain"],
                 _size(d["complete"]),
-                _size(d["head"]),
+                _size(d["prefix"]),
                 _size(d["pack"]),
                 f"{100 * d['shared']:.1f} %",
                 _percent(d["accuracy_keras"]),
@@ -96,7 +96,7 @@ class ExportReport:
         names = {
             "separate": "a file per domain",
             "trunk": "trunk, once",
-            "heads": "all own parts",
+            "prefixes": "all own parts",
             "bundle": "bundle",
             "packs": "all packs",
         }

@@ -1,14 +1,10 @@
 """Networks ready to run: each a function from one image to its scores."""
 
 import contextlib
-import pathlib
-import shutil
-import tempfile
-import weakref
 
 import numpy as np
 
-from keras_mdl_export.external_check import GROUP
+from keras_mdl_export.strict_json import shortened
 
 
 class Expected:
@@ -16,15 +12,29 @@ class Expected:
 
     Args:
         what: The file, for messages.
+        signatures: The names of its signatures: of the domains in it.
         shape: Of the input, `(1, height, width, 3)`.
         dtype: Of the input, by name.
         classes: How many scores there are.
     """
 
-    def __init__(self, what, shape, dtype, classes):
+    def __init__(self, what, signatures, shape, dtype, classes):
         self.what = what
+        self.signatures = sorted(signatures)
         self.input = (tuple(shape), dtype)
         self.output = ((1, classes), "float32")
+
+    def check_signatures(self, received):
+        """Refuses a file of other domains: two may have equal shapes.
+
+        Raises:
+            ValueError: If these are not the names of its signatures.
+        """
+        if sorted(received) != self.signatures:
+            raise ValueError(
+                f"{self.what} should have the signatures {self.signatures}. "
+                f"Received: {shortened(sorted(received))}"
+            )
 
     def one(self, details, kind):
         """The only one of a network's inputs or outputs.
@@ -49,40 +59,28 @@ class Expected:
         return details[0]
 
 
-def open_interpreter(content, threads, what):
+def open_interpreter(content, threads, expected):
     """LiteRT's interpreter for the bytes of a file.
 
     Args:
         content: The bytes.
         threads: How many threads it computes with.
-        what: The file's name, for messages.
+        expected: The file's `Expected`.
 
     Raises:
-        ValueError: If LiteRT refuses the file.
+        ValueError: If LiteRT refuses the file, or it has other signatures.
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    with _refused(what):
-        return Interpreter(model_content=content, num_threads=threads)
-
-
-def interpreter_runner(interpreter, expected):
-    """Runs the only network of an interpreter."""
     with _refused(expected.what):
-        interpreter.allocate_tensors()
-    image = expected.one(interpreter.get_input_details(), "input")["index"]
-    scores = expected.one(interpreter.get_output_details(), "output")["index"]
-
-    def run(pixels):
-        interpreter.set_tensor(image, pixels)
-        interpreter.invoke()
-        return interpreter.get_tensor(scores)[0]
-
-    return run
+        found = Interpreter(model_content=content, num_threads=threads)
+        signatures = found.get_signature_list()
+    expected.check_signatures(signatures)
+    return found
 
 
 def signature_runner(interpreter, name, expected):
-    """Runs one signature of an interpreter that has several."""
+    """Runs one signature of an interpreter."""
     with _refused(expected.what):
         runner = interpreter.get_signature_runner(name)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
@@ -91,7 +89,8 @@ def signature_runner(interpreter, name, expected):
     (image,), (scores,) = inputs, outputs
 
     def run(pixels):
-        return runner(**{image: pixels})[scores][0]
+        with _refused(expected.what):
+            return runner(**{image: pixels})[scores][0]
 
     return run
 
@@ -103,19 +102,14 @@ class CompiledRunner:
         content: The bytes of the file.
         expected: Its `Expected` input and output.
         threads: How many threads it computes with.
-        trunk: The bytes the file reads from `trunk.bin` beside it, or
-            `None`. Both are then written to a private folder, so that the
-            runtime reads what was checked; it goes with this object.
         weight_cache: Path of a file for the weights as XNNPACK lays them
-            out, or `None`.
+            out.
 
     Raises:
         ValueError: If LiteRT refuses the file.
     """
 
-    def __init__(
-        self, content, expected, threads, trunk=None, weight_cache=None
-    ):
+    def __init__(self, content, expected, threads, weight_cache):
         from ai_edge_litert.compiled_model import (
             CompiledModel,
             CpuOptions,
@@ -124,39 +118,28 @@ class CompiledRunner:
 
         # `CompiledModel` takes broken flatbuffers and crashes; the interpreter
         # verifies them first. It is built for that alone.
-        open_interpreter(content, threads, expected.what)
+        open_interpreter(content, threads, expected)
         cpu = CpuOptions(num_threads=threads)
-        if weight_cache is not None:
-            cpu.xnnpack_weight_cache_path = str(weight_cache)
+        cpu.xnnpack_weight_cache_path = str(weight_cache)
         options = Options(cpu_options=cpu)
         self._content = content  # the model may point into it
         with _refused(expected.what):
-            if trunk is None:
-                model = CompiledModel.from_buffer(content, options=options)
-            else:
-                path = self._private_folder(content, trunk)
-                model = CompiledModel.from_file(str(path), options=options)
-            (name,) = model.get_signature_list()
+            model = CompiledModel.from_buffer(content, options=options)
+            (name,) = expected.signatures
             inputs = model.get_input_tensor_details(name)
             outputs = model.get_output_tensor_details(name)
         expected.one([*inputs.values()], "input")
         expected.one([*outputs.values()], "output")
         self._model, self._classes = model, expected.output[0][1]
+        self._what = expected.what
         self._inputs = model.create_input_buffers(0)
         self._outputs = model.create_output_buffers(0)
 
     def __call__(self, pixels):
-        self._inputs[0].write(pixels)
-        self._model.run_by_index(0, self._inputs, self._outputs)
-        return self._outputs[0].read(self._classes, np.float32)
-
-    def _private_folder(self, content, trunk):
-        folder = tempfile.mkdtemp(prefix="keras_mdl_export.")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        path = pathlib.Path(folder, "model.tflite")
-        path.write_bytes(content)
-        path.with_name(GROUP).write_bytes(trunk)
-        return path
+        with _refused(self._what):
+            self._inputs[0].write(pixels)
+            self._model.run_by_index(0, self._inputs, self._outputs)
+            return self._outputs[0].read(self._classes, np.float32)
 
 
 @contextlib.contextmanager

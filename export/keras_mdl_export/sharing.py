@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_mdl_export.flatbuffer import code_of, data_of, schema
+from keras_mdl_export.flatbuffer import code_of, constant_of, data_of, schema
+
+_WITH_KERNEL = (
+    schema.BuiltinOperator.CONV_2D,
+    schema.BuiltinOperator.FULLY_CONNECTED,
+)
 
 
 class SharingError(RuntimeError):
@@ -94,45 +99,35 @@ def require_sharing(found, min_shared):
 
 
 def _kernels(model):
-    """Constant convolution kernels of a file."""
+    """Constant kernels of a file's convolutions and dense layers."""
     found = []
     for graph in model.subgraphs:
-        # In half precision a DEQUANTIZE stands between.
-        before = {
-            int(op.outputs[0]): int(op.inputs[0])
-            for op in graph.operators
-            if code_of(model, op) == schema.BuiltinOperator.DEQUANTIZE
-        }
         for op in graph.operators:
-            if code_of(model, op) == schema.BuiltinOperator.CONV_2D:
-                index = int(op.inputs[1])
-                tensor = graph.tensors[before.get(index, index)]
+            if code_of(model, op) in _WITH_KERNEL:
+                tensor = constant_of(model, graph, int(op.inputs[1]))
                 data = data_of(model, tensor)
                 if data is not None:
-                    found.append(data)
+                    found.append(data.reshape(len(data), -1))
     return found
 
 
 def _reason(kernel, found):
     """Why a kernel is not among `found`, by the one most like it."""
-    like = [
-        k for k in found if k.shape == kernel.shape and k.dtype == kernel.dtype
-    ]
+    rows = kernel.reshape(len(kernel), -1)
+    like = [k for k in found if k.shape == rows.shape and k.dtype == rows.dtype]
     if not like:
         return (
             "no kernel of this shape and dtype in the file: the converter "
             "stores small kernels otherwise"
         )
-    rows = kernel.reshape(len(kernel), -1)
 
     def equal_rows(other, sign=1):
-        other = sign * other.astype(np.float32).reshape(rows.shape)
-        return (other == rows.astype(np.float32)).all(1)
+        return (sign * other.astype(np.float32) == rows).all(1)
 
     # Up to its sign, which a negative gamma turns around.
     best = max(like, key=lambda k: (equal_rows(k) | equal_rows(k, -1)).sum())
     same, turned = equal_rows(best), equal_rows(best, -1)
-    zero = ~best.reshape(rows.shape).any(1)
+    zero = ~best.any(1)
     negative = turned & ~same
     gone = zero & ~same & ~negative
     rest = ~(same | negative | gone)
@@ -146,6 +141,6 @@ def _reason(kernel, found):
     if rest.all():
         parts = ["the domain has a kernel of its own here"]
     elif rest.any():
-        count = int((best.reshape(rows.shape) != rows)[rest].sum())
+        count = int((best != rows)[rest].sum())
         parts.append(f"rounded otherwise in {count} numbers")
     return "; ".join(parts)

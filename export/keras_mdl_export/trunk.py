@@ -20,6 +20,19 @@ def trunk_kernels(model):
     }
 
 
+def slot_facts(model):
+    """What an export must know of the domains' slots.
+
+    Returns:
+        `{"adapters": {domain: kind}, "gates": {domains with gates}}`.
+    """
+    config = model.get_config()
+    return {
+        "adapters": {d: kind for d, kind in config["adapters"].items() if kind},
+        "gates": {d for d, layers in config["gates"].items() if layers},
+    }
+
+
 def in_float32(model):
     """The model with all variables, and its arithmetic, in float32.
 
@@ -38,7 +51,7 @@ def in_float32(model):
     return copy
 
 
-def snapped(model):
+def quantized(model):
     """A copy of the model whose trunk lies on its int8 grid.
 
     Each kernel is rounded once, before any conversion: `K -> scale * q` with
@@ -72,10 +85,13 @@ def as_bytes(kernel):
 
 
 def _kernel_variables(model):
+    # Convolutions (kh, kw, in, out) and dense layers (in, out).
     return {
         path.removeprefix(_PREFIX): variable
         for path, variable in model.variables_by_path().items()
-        if path.startswith(_PREFIX) and len(variable.shape) == 4
+        if path.startswith(_PREFIX)
+        and path.endswith("/kernel")
+        and len(variable.shape) in (2, 4)
     }
 
 
@@ -84,8 +100,8 @@ def _value(variable):
 
 
 def _output_first(kernel):
-    return np.transpose(kernel, (3, 0, 1, 2))
+    return np.moveaxis(kernel, -1, 0)
 
 
 def _output_last(kernel):
-    return np.transpose(kernel, (1, 2, 3, 0))
+    return np.moveaxis(kernel, 0, -1)

@@ -1,35 +1,34 @@
-"""`USAGE.md`: how an app uses this very export, file by file."""
+"""`USAGE.md`: how an app uses this very export, file by file.
+
+The text is `templates/USAGE.md.jinja`. The names of the APIs in it are from
+the sources and declarations of LiteRT (litert/kotlin, tflite/swift),
+MediaPipe (tasks/java, tasks/ios), their npm packages, zstd-jni and RFC 9842,
+in the versions that the text gives.
+"""
 
 import pathlib
 import re
 
-from keras_mdl_export import (
-    usage_android,
-    usage_facts,
-    usage_ios,
-    usage_updates,
-    usage_web,
-)
+import jinja2
+
 from keras_mdl_export.manifest import FORMS
-from keras_mdl_export.manifest_rules import TRUNK
+from keras_mdl_export.manifest_schema import TRUNK
+from keras_mdl_export.modes import MODES
 
 FILENAME = "USAGE.md"
-
-_PYTHON = """\
-## Python
-
-```python
-from keras_mdl_export import load
-
-classifiers = load("path/to/this/folder")  # or with form="@FORM@"
-scores = classifiers["@DOMAIN@"](images)  # (n, classes)
-best = classifiers["@DOMAIN@"].top(images[0], k=3)  # [(class, score), ...]
-```
-
-It needs NumPy and `ai-edge-litert`@ZSTD@, neither Keras nor TensorFlow. Every
-file is compared with manifest.json before it is used. Images must have the
-network's size; nothing is resized.
-"""
+_LONGEST = 40  # characters of a class name in the table
+_WHAT_IT_IS = {
+    "models": "a complete file per domain: what most apps want",
+    "parts": "the trunk once; a prefix and labels per domain. "
+    "Prefix + trunk + labels is the complete file",
+    "bundle": "all domains in one file, a signature each",
+    "packs": "a domain's complete file as the difference from one that the "
+    "device has: updates over the air",
+}
+_SCORES = {
+    "probabilities": "probabilities, which add up to 1",
+    "logits": "logits; a softmax makes probabilities of them",
+}
 
 
 def write(folder, manifest):
@@ -51,92 +50,62 @@ def usage_text(manifest):
     Args:
         manifest: The `Manifest` of the export.
     """
-    forms = [
-        form
-        for form in FORMS
-        if any(manifest.paths(form, name) for name in manifest.domains)
-    ]
-    values = _values(manifest, forms)
-    snippets = [
-        _PYTHON,
-        *_platform(usage_android, forms),
-        *_platform(usage_ios, forms),
-        *_platform(usage_web, forms),
-    ]
-    if "packs" in forms:
-        snippets.append(usage_updates.PACKS)
-    if "models" in forms and TRUNK in manifest.files:
-        snippets.append(usage_updates.DCZ)
-    return "\n".join(
-        [
-            usage_facts.heading(manifest),
-            usage_facts.folder(manifest, forms),
-            usage_facts.input_and_output(manifest),
-            usage_facts.classes(manifest),
-            *(_filled(text, values) for text in snippets),
-            usage_facts.warnings(manifest, forms),
-        ]
+    values, files = manifest.values, manifest.files
+    forms = {}
+    for form in FORMS:
+        if paths := {
+            p for n in values["domains"] for p in manifest.paths(form, n)
+        }:
+            forms[form] = paths
+    # The first domain is the example.
+    domain, entry = next(iter(values["domains"].items()))
+    model = entry["files"].get("model", "")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("keras_mdl_export"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # Markdown and code
     )
-
-
-def _platform(module, forms):
-    """The texts of a platform for the forms that the export has."""
-    texts = [module.START]
-    if "models" in forms:
-        texts.append(module.MEDIAPIPE)
-    texts.append(module.LITERT)
-    for form in forms:
-        # Not every form has its own text: browsers read no external weights.
-        texts += filter(None, [getattr(module, form.upper(), None)])
-    return texts
-
-
-def _filled(text, values):
-    # In one pass: what has been filled in is not looked at again.
-    return re.sub(r"@([A-Z0-9_]+)@", lambda match: values[match[1]], text)
-
-
-def _values(manifest, forms):
-    """What stands for each `@NAME@`; the first domain is the example."""
-    domain = next(iter(manifest.domains))
-    files = manifest.domains[domain]["files"]
-    model = files.get("model", "")
-    _, height, width, _ = manifest.input_shape
-    integers = manifest.input_dtype == "uint8"
-    return {
-        "DOMAIN": domain,
-        "MODEL": model,
-        "EXTERNAL_NAME": files.get("external", "").rpartition("/")[2],
-        "BUNDLE": manifest.bundle or "",
-        "TRUNK": TRUNK,
-        "URLS": "/" + model.rpartition("/")[0] + "/*",
-        "FORM": forms[0] if forms else "",
-        "ZSTD": " (and `zstandard` for packs)" if "packs" in forms else "",
-        "PACKS": usage_facts.packs(manifest),
-        "HEIGHT": str(height),
-        "WIDTH": str(width),
-        "RANGE": "0..255" if integers else "0.0..255.0",
-        "KOTLIN_ARRAY": "ByteArray" if integers else "FloatArray",
-        "KOTLIN_TO": "toByte" if integers else "toFloat",
-        "KOTLIN_WRITE": "writeInt8" if integers else "writeFloat",
-        "KOTLIN_MODELS": _models(manifest, usage_android.MODEL_ENTRY),
-        "SWIFT_TYPE": "UInt8" if integers else "Float",
-        "SWIFT_MODELS": _models(manifest, usage_ios.MODEL_ENTRY),
-        "JS_ARRAY": "Uint8Array" if integers else "Float32Array",
-        "JS_MODELS": _models(manifest, usage_web.MODEL_ENTRY),
+    environment.filters |= {
+        "code": lambda name: f"`{name}`",
+        "number": lambda n: f"{n:,}",
+        "plain": _plain,
+        "size": lambda path: files[path]["bytes"],
     }
+    text = environment.get_template(f"{FILENAME}.jinja").render(
+        values=values,
+        files=files,
+        forms=forms,
+        what=_WHAT_IT_IS,
+        note=MODES[values["mode"]].note if values["mode"] in MODES else "",
+        scores=_SCORES[values["output"]],
+        dtype=manifest.input_dtype,
+        integers=manifest.input_dtype == "uint8",
+        range="0..255" if manifest.input_dtype == "uint8" else "0.0..255.0",
+        height=manifest.input_shape[1],
+        width=manifest.input_shape[2],
+        domain=domain,
+        model=model,
+        urls=f"/{model.rpartition('/')[0]}/*",
+        trunk=TRUNK,
+        bundle=manifest.bundle or "",
+        rebuilt=[
+            (
+                name,
+                d["complete"]["sha256"],
+                ", ".join(f'"{p}"' for p in manifest.paths("parts", name)),
+            )
+            for name, d in values["domains"].items()
+        ],
+    )
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
-def _models(manifest, entry):
-    """The parts of every domain as entries of a map in some language."""
-    entries = []
-    for name, domain in manifest.domains.items():
-        parts = manifest.paths("parts", name)
-        if parts:
-            values = {
-                "NAME": name,
-                "SHA256": domain["complete"]["sha256"],
-                "PARTS": ", ".join(f'"{path}"' for path in parts),
-            }
-            entries.append(_filled(entry, values))
-    return "\n".join(entries)
+def _plain(name):
+    """A class name with nothing in it that Markdown would read."""
+    name = " ".join(name.split())
+    if len(name) > _LONGEST:
+        name = name[: _LONGEST - 3] + "..."
+    return re.sub(r"([\\`*_\[\]<>|~&#])", r"\\\1", name)

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from keras_mdl_export.flatbuffer import code_of, schema
+from keras_mdl_export.versions import wrong_versions
 
 
 class VerificationError(RuntimeError):
@@ -24,7 +25,7 @@ class Verification:
             they are equal).
         agreement: Part of the images with the same top class.
         accuracy_keras: Of the Keras model; `None` without labels.
-        accuracy_snapped: Of the Keras model with its trunk on the int8 grid.
+        accuracy_quantized: Of the Keras model with its trunk on the int8 grid.
         accuracy: Of the exported file.
     """
 
@@ -33,7 +34,7 @@ class Verification:
     snr_db: float | None
     agreement: float
     accuracy_keras: float | None = None
-    accuracy_snapped: float | None = None
+    accuracy_quantized: float | None = None
     accuracy: float | None = None
 
     @property
@@ -51,12 +52,12 @@ class Verification:
         }
 
 
-def compare(expected, snapped, received, labels=None):
+def compare(expected, quantized, received, labels=None):
     """Outputs `(n, classes)` of a Keras model and of an exported file.
 
     Args:
         expected: Of the Keras model as it was given.
-        snapped: Of the Keras model that was converted.
+        quantized: Of the Keras model that was converted.
         received: Of the file.
         labels: Integers `(n,)`, if known.
     """
@@ -74,7 +75,7 @@ def compare(expected, snapped, received, labels=None):
         snr_db=10 * math.log10(signal / noise) if noise else None,
         agreement=float(np.mean(expected.argmax(-1) == received.argmax(-1))),
         accuracy_keras=accuracy(expected),
-        accuracy_snapped=accuracy(snapped),
+        accuracy_quantized=accuracy(quantized),
         accuracy=accuracy(received),
     )
 
@@ -102,7 +103,7 @@ def require_close(found, max_accuracy_drop, min_agreement):
         if v.drop is not None and v.drop > max_accuracy_drop + 1e-9:
             failed.append(
                 f"{name}: accuracy {v.accuracy_keras:.4f} in Keras, "
-                f"{v.accuracy_snapped:.4f} with the trunk on its int8 grid, "
+                f"{v.accuracy_quantized:.4f} with the trunk on its int8 grid, "
                 f"{v.accuracy:.4f} exported, on {v.images} images; the drop "
                 f"may be {max_accuracy_drop} (`max_accuracy_drop`)"
             )
@@ -123,8 +124,8 @@ def require_sound(name, model, least_bytes):
         least_bytes: What its constants must hold at least: the weights.
 
     Raises:
-        VerificationError: For variables, operators that are not built in, a
-            missing signature or missing weights.
+        VerificationError: For variables, operators that are not built in or
+            say a wrong version, a missing signature or missing weights.
     """
     names = {
         v: k
@@ -139,6 +140,8 @@ def require_sound(name, model, least_bytes):
             f"The file of {name!r} has operators that are not built into the "
             f"runtime, or variables: {', '.join(sorted(wrong))}"
         )
+    if wrong := wrong_versions(model):
+        raise VerificationError(f"The file of {name!r}: {'; '.join(wrong)}")
     signatures = [s.signatureKey for s in model.signatureDefs]
     if signatures != [name.encode()]:
         raise VerificationError(

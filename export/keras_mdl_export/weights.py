@@ -7,6 +7,7 @@ from keras_mdl_export.flatbuffer import (
     code_of,
     data_of,
     make_operator,
+    scales_of,
     schema,
     set_data,
 )
@@ -39,11 +40,11 @@ def int8_grid(kernel):
     return integers.astype(np.int8).reshape(kernel.shape), scales
 
 
-def quantise_kernels(model):
+def quantize_kernels(model):
     """Mode `dyn_conv`: int8 kernels of convolutions and dense layers.
 
-    Activations stay float32; the runtime quantises the input of such a layer
-    as it goes. Depthwise kernels are not quantised: XNNPACK does not take
+    Activations stay float32; the runtime quantizes the input of such a layer
+    as it goes. Depthwise kernels are not quantized: XNNPACK does not take
     their int8 form when activations are float.
 
     Args:
@@ -61,8 +62,72 @@ def quantise_kernels(model):
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.scale = scales
             tensor.quantization.zeroPoint = np.zeros(len(scales), np.int64)
-            if code_of(model, op) == _OPS.FULLY_CONNECTED:
-                op.builtinOptions.asymmetricQuantizeInputs = True
+
+
+def dense_as_convolutions(model):
+    """Dense layers whose rows have scales of their own, as 1x1 convolutions.
+
+    ```
+    (rows, inputs) x (outputs, inputs)
+        = (1, 1, rows, inputs) * (outputs, 1, 1, inputs)
+    ```
+
+    The bytes of the kernel are the same, and so are the answers. But a
+    convolution has known one scale for each row since runtime 2.4, a dense
+    layer with float activations since 2.17; iOS pods are older.
+
+    Args:
+        model: A `schema.ModelT`, changed in place.
+    """
+    for graph in model.subgraphs:
+        operators = []
+        for op in graph.operators:
+            dense = code_of(model, op) == _OPS.FULLY_CONNECTED
+            if dense and scales_of(graph.tensors[op.inputs[1]]) > 1:
+                operators += _as_convolution(model, graph, op)
+            else:
+                operators.append(op)
+        graph.operators = operators
+
+
+def _as_convolution(model, graph, op):
+    x, kernel, *bias = (int(i) for i in op.inputs)
+    y = int(op.outputs[0])
+    outputs, inputs = graph.tensors[kernel].shape
+    graph.tensors[kernel].shape = np.array([outputs, 1, 1, inputs], np.int32)
+    rows = int(np.prod(graph.tensors[x].shape)) // int(inputs)
+    options = schema.Conv2DOptionsT()
+    options.padding = schema.Padding.VALID
+    options.strideW = options.strideH = 1
+    options.fusedActivationFunction = op.builtinOptions.fusedActivationFunction
+    before, x = _reshaped(model, graph, x, [1, 1, rows, inputs])
+    after, y = _reshaped(model, graph, y, [1, 1, rows, outputs], back=True)
+    # Runtimes want a convolution to have a bias.
+    if not bias or bias[0] < 0:
+        kind = np.float32
+        if graph.tensors[x].type == schema.TensorType.INT8:
+            kind = np.int32
+        bias = [add_tensor(model, graph, [outputs], np.zeros(outputs, kind))]
+    conv = make_operator(
+        model, _OPS.CONV_2D, [x, kernel, bias[0]], [y], options
+    )
+    return [*before, conv, *after]
+
+
+def _reshaped(model, graph, index, shape, back=False):
+    """A RESHAPE of a tensor to four dimensions (or back), if it is needed."""
+    tensor = graph.tensors[index]
+    if len(tensor.shape) == 4 and tensor.shape[-1] == shape[-1]:
+        return [], index
+    other = add_tensor(model, graph, shape, kind=tensor.type)
+    graph.tensors[other].quantization = tensor.quantization
+    source, target = (other, index) if back else (index, other)
+    wanted = graph.tensors[target].shape
+    options = schema.ReshapeOptionsT()
+    options.newShape = np.asarray(wanted, np.int32)
+    sizes = add_tensor(model, graph, [len(wanted)], options.newShape)
+    op = make_operator(model, _OPS.RESHAPE, [source, sizes], [target], options)
+    return [op], other
 
 
 def unfold_scales(model, kernels):
@@ -85,8 +150,9 @@ def unfold_scales(model, kernels):
             if code_of(model, op) != _OPS.CONV_2D:
                 continue
             tensor = graph.tensors[op.inputs[1]]
-            kernel, factor = _as_multiple(data_of(model, tensor), kernels)
-            if kernel is not None:
+            folded = data_of(model, tensor)
+            kernel, factor = _as_multiple(folded, kernels)
+            if kernel is not None and not np.array_equal(kernel, folded):
                 set_data(model, tensor, kernel)
                 operators += _scale_and_bias(model, graph, op, factor)
         graph.operators = operators
@@ -110,6 +176,8 @@ def _as_multiple(folded, kernels):
 
 def _scale_and_bias(model, graph, op, factor):
     bias = data_of(model, graph.tensors[op.inputs[2]])
+    if bias is None:
+        bias = np.zeros(len(factor), np.float32)
     output, shape = op.outputs[0], graph.tensors[op.outputs[0]].shape
     plain = add_tensor(model, graph, shape)
     scaled = add_tensor(model, graph, shape)
@@ -121,29 +189,22 @@ def _scale_and_bias(model, graph, op, factor):
     add = schema.AddOptionsT()
     add.fusedActivationFunction = op.builtinOptions.fusedActivationFunction
     op.builtinOptions.fusedActivationFunction = 0
+    factor = add_tensor(model, graph, factor.shape, factor)
+    bias = add_tensor(model, graph, bias.shape, bias)
     return [
         make_operator(
-            model,
-            _OPS.MUL,
-            [plain, add_tensor(model, graph, factor.shape, factor)],
-            [scaled],
-            schema.MulOptionsT(),
+            model, _OPS.MUL, [plain, factor], [scaled], schema.MulOptionsT()
         ),
-        make_operator(
-            model,
-            _OPS.ADD,
-            [scaled, add_tensor(model, graph, bias.shape, bias)],
-            [output],
-            add,
-        ),
+        make_operator(model, _OPS.ADD, [scaled, bias], [output], add),
     ]
 
 
 def halve_kernels(model):
-    """Stores all float32 kernels in half precision.
+    """Stores the float32 kernels in half precision, and their biases.
 
     A DEQUANTIZE operator stands before each, which XNNPACK resolves when the
-    model is loaded: the network computes in float32.
+    model is loaded: the network computes in float32. (LiteRT 1.1 to 1.3
+    refuse a kernel in half precision beside a bias that is not.)
 
     Args:
         model: A `schema.ModelT`, changed in place.
@@ -153,23 +214,30 @@ def halve_kernels(model):
         for op in graph.operators:
             if code_of(model, op) not in _WITH_KERNEL:
                 continue
-            index = int(op.inputs[1])
-            floats = graph.tensors[index].type == schema.TensorType.FLOAT32
-            if floats and index not in halved:
-                values = data_of(model, graph.tensors[index])
-                stored = add_tensor(
-                    model, graph, values.shape, values.astype(np.float16)
-                )
-                halved[index] = stored
-                graph.tensors[index].buffer = 0
-                first.append(
-                    make_operator(
-                        model,
-                        _OPS.DEQUANTIZE,
-                        [stored],
-                        [index],
-                        schema.DequantizeOptionsT(),
-                        version=3,
-                    )
-                )
+            if graph.tensors[op.inputs[1]].type != schema.TensorType.FLOAT32:
+                continue
+            # What other operators read too (zeros, as a bias) stays as it is.
+            for place, index in enumerate(int(i) for i in op.inputs):
+                if place == 0 or index < 0:
+                    continue
+                if index not in halved:
+                    halved[index], dequantize = _halved(model, graph, index)
+                    first.append(dequantize)
+                op.inputs[place] = halved[index]
         graph.operators = first + graph.operators
+
+
+def _halved(model, graph, index):
+    tensor = graph.tensors[index]
+    values = data_of(model, tensor)
+    if values is None:  # the converter's zeros
+        values = np.zeros(tensor.shape, np.float32)
+    stored = add_tensor(model, graph, values.shape, values.astype(np.float16))
+    floats = add_tensor(model, graph, values.shape)
+    return floats, make_operator(
+        model,
+        _OPS.DEQUANTIZE,
+        [stored],
+        [floats],
+        schema.DequantizeOptionsT(),
+    )

@@ -1,44 +1,45 @@
-"""A process that converts domains with TensorFlow's converter, and ends.
+"""What converts domains with TensorFlow's converter, in a process of its own.
 
 The converter does not give back memory, and where it fails it may take the
-process with it. So it has a process of its own:
-`python -m keras_mdl_export.worker JOB`.
+process with it.
 """
 
 import importlib
-import json
+import os
 import pathlib
-import sys
 import tempfile
 
-from keras_mdl.processes import end_with_parent
 
-
-def main(job):
-    """Converts.
+def convert_domains(folder, module, domains, input_dtype):
+    """Converts some domains; see `converting.convert_all`.
 
     Args:
-        job: Path of a JSON file: `model` (.keras file), `module` (of the
-            backbone), `domains`, `input_dtype`, `calibration` (.npz of images
-            in the order of the model's domains: full int8; or `null`),
-            `folder` (for the `.tflite` files).
+        folder: With `model.keras`, and for full int8 `calibration.npz`:
+            images in the order of the model's domains. The `.tflite` files
+            are written there.
+        module: Of the backbone.
+        domains: Names of those to convert.
+        input_dtype: Of the images.
     """
+    # Whatever trained the model: only TensorFlow's graphs can be converted.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     import numpy as np
 
     import keras_mdl
 
-    end_with_parent()
-    job = json.loads(pathlib.Path(job).read_text(encoding="utf-8"))
-    importlib.import_module(job["module"])
-    model = keras_mdl.load_model(job["model"])
+    importlib.import_module(module)
+    folder = pathlib.Path(folder)
+    model = keras_mdl.load_model(folder / "model.keras")
     images = dict.fromkeys(model)
-    if job["calibration"]:
-        with np.load(job["calibration"]) as found:
+    if (folder / "calibration.npz").exists():
+        with np.load(folder / "calibration.npz") as found:
             images = {n: found[f"arr_{i}"] for i, n in enumerate(model)}
-    for name in job["domains"]:
-        content = convert(model[name], name, job["input_dtype"], images[name])
-        pathlib.Path(job["folder"], f"{name}.tflite").write_bytes(content)
-        print(f"converted {name}", flush=True)
+    # What a killed process leaves in there is swept.
+    tempfile.tempdir = str(folder)
+    for name in domains:
+        content = convert(model[name], name, input_dtype, images[name])
+        (folder / f"{name}.tflite").write_bytes(content)
 
 
 def convert(view, name, input_dtype, calibration=None):
@@ -97,7 +98,12 @@ def plain_network(view, constant_pools):
     import keras
 
     def clone(layer):
-        if constant_pools and isinstance(layer, keras.layers.AveragePooling2D):
+        if (
+            constant_pools
+            and isinstance(layer, keras.layers.AveragePooling2D)
+            # (At a border "same" divides by the pixels inside alone.)
+            and layer.padding == "valid"
+        ):
             return _pool_as_convolution(layer)
         return type(layer).from_config(layer.get_config())
 
@@ -122,7 +128,3 @@ def _pool_as_convolution(layer):
         depthwise_initializer=keras.initializers.Constant(1 / height / width),
         name=layer.name,
     )
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import subprocess
 
 import keras
 import numpy as np
@@ -14,13 +16,16 @@ from exported import (
     small_model,
 )
 from keras_mdl_export import load
+from keras_mdl_export.flatbuffer import unpack
 from keras_mdl_export.modes import MODES
+from keras_mdl_export.versions import wrong_versions
+from operator_table import EXPECTED, described, runtime_in
 
 from keras_mdl import (
     build_resnet26,
 )
 
-FORMS = ("models", "parts", "external", "bundle", "packs")
+FORMS = ("models", "parts", "bundle", "packs")
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +87,10 @@ def test_trunk_bin_holds_the_keras_kernels_on_their_grid(resnet):
         assert start % 64 == 0  # LiteRT maps it where it lies
 
 
-def test_head_trunk_and_labels_in_a_row_are_the_file(resnet):
+def test_prefix_trunk_and_labels_in_a_row_are_the_file(resnet):
     model, folder, _ = resnet
     for name in model:
-        parts = [f"parts/{name}.head", "parts/trunk.bin",
+        parts = [f"parts/{name}.prefix", "parts/trunk.bin",
                  f"parts/{name}.labels.zip"]  # fmt: skip
         joined = b"".join(read(folder, p) for p in parts)
         assert joined == read(folder, f"models/{name}.tflite")
@@ -101,8 +106,8 @@ def test_the_bundle_stores_the_trunk_once(resnet):
 def test_a_pack_does_not_hold_the_trunk_again(resnet):
     model, folder, _ = resnet
     for name in model:
-        head = len(read(folder, f"parts/{name}.head"))
-        assert len(read(folder, f"packs/{name}.pack")) < head
+        prefix = len(read(folder, f"parts/{name}.prefix"))
+        assert len(read(folder, f"packs/{name}.pack")) < prefix
 
 
 def test_every_form_gives_the_same_bits(resnet):
@@ -130,7 +135,7 @@ def test_a_domain_added_later_changes_no_file_of_the_others(resnet, tmp_path):
     wider = model.with_domain("maps", classes=4)
     quiet_export(wider, tmp_path / "wider", forms=["models", "parts"])
     for path in ("parts/trunk.bin", "models/base.tflite", "models/signs.tflite",
-                 "parts/base.head", "parts/signs.head"):  # fmt: skip
+                 "parts/base.prefix", "parts/signs.prefix"):  # fmt: skip
         assert read(folder, path) == read(tmp_path / "wider", path)
 
 
@@ -169,6 +174,93 @@ def test_the_report_says_what_is_shared(by_mode):
         assert forms == {"models", "bundle.tflite"}
     for name in model:
         assert name in str(report)
+
+
+# === Operators, their versions and names ===
+
+
+def tflite_files(by_mode):
+    """Every file of an export that a runtime opens."""
+    paths = [*by_mode[2].rglob("*.tflite")]
+    assert len(paths) == 3  # two domains, the bundle
+    return [path.read_bytes() for path in paths]
+
+
+def test_every_operator_says_the_version_it_needs(by_mode):
+    for content in tflite_files(by_mode):
+        model, runtimes = unpack(content), set()
+        for graph in model.subgraphs:
+            for op in graph.operators:
+                version, key = described(model, graph, op)
+                assert (key, version) == (key, EXPECTED[key][0])
+                runtimes.add(EXPECTED[key][1])
+        latest = max(runtimes, key=lambda r: [int(n) for n in r.split(".")])
+        assert runtime_in(model) == latest
+        assert wrong_versions(model) == []
+
+
+def test_every_tensor_has_a_short_name_of_its_own(by_mode):
+    for content in tflite_files(by_mode):
+        for graph in unpack(content).subgraphs:
+            names = [tensor.name for tensor in graph.tensors]
+            assert len({*names}) == len(names)
+            inner = [n for n in names if n not in (b"images", b"probabilities")]
+            assert all(1 <= len(n) <= 3 for n in inner)
+
+
+def test_a_version_that_is_too_low_or_high_is_found(by_mode):
+    content = read(by_mode[2], "models/a.tflite")
+    for change in (-1, 1):
+        model = unpack(content)
+        codes = [c for c in model.operatorCodes if c.version + change > 0]
+        for code in codes:
+            code.version += change
+        wrong = wrong_versions(model)
+        assert len(wrong) >= len(codes)
+        assert all("says version" in w for w in wrong[: len(codes)])
+    model = unpack(content)
+    model.metadata = []
+    assert "says runtime none" in wrong_versions(model)[0]
+
+
+RUN_OLD = """
+import sys
+import numpy as np
+from tflite_runtime.interpreter import Interpreter
+images, out = np.load(sys.argv[2]), []
+interpreter = Interpreter(sys.argv[1], num_threads=1)
+interpreter.allocate_tensors()
+i = interpreter.get_input_details()[0]["index"]
+o = interpreter.get_output_details()[0]["index"]
+for image in images:
+    interpreter.set_tensor(i, image[None])
+    interpreter.invoke()
+    out.append(interpreter.get_tensor(o)[0])
+np.save(sys.argv[3], out)
+"""
+OLD_PYTHON = os.environ.get("KERAS_MDL_OLD_RUNTIME")
+
+
+@pytest.mark.skipif(
+    not OLD_PYTHON,
+    reason="KERAS_MDL_OLD_RUNTIME names no Python with tflite-runtime 2.14 "
+    "(benchmarks/export_runtimes.py makes one)",
+)
+def test_an_old_runtime_answers_the_same(by_mode, tmp_path):
+    _, model, folder, _ = by_mode
+    images = pixels(model, 50)["a"]
+    np.save(tmp_path / "images.npy", images)
+    path = folder / "models/a.tflite"
+    subprocess.run(
+        [OLD_PYTHON, "-c", RUN_OLD, path, tmp_path / "images.npy",
+         tmp_path / "out.npy"],
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    )  # fmt: skip
+    new = load(folder, "models")["a"](images)
+    old = np.load(tmp_path / "out.npy")
+    assert np.abs(new - old).max() < 0.02
+    assert np.mean(new.argmax(1) == old.argmax(1)) > 0.9
 
 
 # === Inputs and outputs ===

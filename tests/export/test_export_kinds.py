@@ -1,5 +1,6 @@
 """Which domains can be exported, and what of the trunk each shares."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from exported import (
     keras_outputs,
     lived_in,
+    mobile,
     pixels,
     quiet_export,
     small_model,
@@ -50,6 +52,37 @@ def test_an_adapter_with_a_kernel_of_its_own_is_named(tmp_path):
     model = small_model(["a"]).with_domain("b", classes=2, adapter="serial")
     with pytest.raises(SharingError, match=r"its adapter \(serial\) gives"):
         quiet_export(model, tmp_path / "e")
+
+
+@pytest.mark.parametrize("mode", ["dyn_conv", "int8", "float16"])
+def test_every_kernel_of_a_mobile_network_is_shared(tmp_path, mode):
+    options = {
+        "backbone": mobile,
+        "backbone_config": {},
+        "input_shape": (16, 16, 3),
+    }
+    model = small_model(**options)
+    report = quiet_export(
+        model, tmp_path / "e", mode=mode, forms=["models", "bundle"]
+    )
+    assert [d["unshared"] for d in report.domains] == [{}, {}]
+    values = json.loads((tmp_path / "e/manifest.json").read_text())
+    shapes = {
+        k["layer"].split("/")[0]: k["shape"] for k in values["trunk"]["kernels"]
+    }
+    assert shapes == {
+        "stem": [16, 3, 3, 3],
+        "expand": [32, 1, 1, 16],
+        "squeeze": [8, 32],
+        "excite": [32, 8],
+        "project": [16, 1, 1, 32],
+        "grouped": [16, 3, 3, 8],
+    }
+    for name, x in pixels(model, 40).items():
+        received = load(tmp_path / "e", "bundle")[name](x)
+        expected = keras_outputs(model, name, x)
+        assert np.abs(received - expected).max() < 0.05
+        assert np.mean(received.argmax(-1) == expected.argmax(-1)) > 0.8
 
 
 # === What else a domain can be ===

@@ -14,7 +14,6 @@ from exported import (
     turn_gamma,
 )
 from keras_mdl_export import load
-from keras_mdl_export.processes import ProcessError
 from keras_mdl_export.verification import VerificationError
 from tiny import tiny
 
@@ -22,6 +21,7 @@ from keras_mdl import (
     DomainBatchNormalization,
     MultiDomainModel,
 )
+from keras_mdl.processes import ProcessError
 
 
 @keras.saving.register_keras_serializable("keras_mdl_tests")
@@ -37,7 +37,7 @@ def digest(folder, path):
     ("options", "message"),
     [
         ({"mode": "int4"}, r"Known modes: dyn_conv"),
-        ({"forms": ["zip"]}, r"models, parts, external, bundle, packs"),
+        ({"forms": ["zip"]}, r"models, parts, bundle, packs"),
         ({"forms": []}, r"Received: \[\]"),
         ({"mode": "float32_folded", "forms": ["parts"]}, r"models, bundle"),
         ({"input_dtype": "int8"}, r"uint8, float32"),
@@ -168,7 +168,7 @@ def test_an_export_is_replaced_only_when_asked(tmp_path):
 def test_a_failed_conversion_says_why(tmp_path, monkeypatch):
     # As if the backbone's module were not to be found by the converter.
     monkeypatch.setattr(
-        "keras_mdl_export.processes.sys.path",
+        "keras_mdl.processes.sys.path",
         [p for p in sys.path if not p.endswith("tests")],
     )
     with pytest.raises(ProcessError, match=r"(?s)conversion of a.*tiny"):

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import tempfile
 
 import keras_mdl_export
 import numpy as np
@@ -138,7 +137,7 @@ def test_the_first_form_that_is_there_is_the_default(tmp_path, form):
     order = dict(
         zip(
             FORMS,
-            ("models", "parts/*.head", "parts/*.external*", "bundle*", "packs"),
+            ("models", "parts/*.prefix", "bundle*", "packs"),
             strict=True,
         )
     )
@@ -200,14 +199,15 @@ def test_networks_of_another_shape_are_refused(tmp_path, floats):
     other = tmp_path / "other"
     other.mkdir()
     make_export(other, "uint8")
-    for path in ("bundle.tflite", "parts/dtd.external.tflite"):
+    make_export(floats, forms=("models", "bundle"))
+    for path in ("bundle.tflite", "models/dtd.tflite"):
         tiny_export.replace_file(floats, path, (other / path).read_bytes())
-    for form in ("bundle", "external"):
+    for form in ("bundle", "models"):
         with pytest.raises(ValueError, match=r"float32.*uint8"):
             load(floats, form)["dtd"](images())
 
 
-@pytest.mark.parametrize("form", ["models", "external", "bundle"])
+@pytest.mark.parametrize("form", ["models", "bundle"])
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.parametrize("place", [0, 4, 8, 24, 64])
 def test_what_is_no_flatbuffer_is_refused(tmp_path, form, cached, place):
@@ -222,6 +222,19 @@ def test_what_is_no_flatbuffer_is_refused(tmp_path, form, cached, place):
         load(tmp_path, form, weight_cache=cache)["dtd"](images())
 
 
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_file_of_another_domain_is_refused(tmp_path, cached):
+    # As if someone had exchanged two domains of equal classes: every hash and
+    # every shape is right.
+    tiny_export.make_export(tmp_path, forms=("models",))
+    own = np.ones((3, 16), "float32")
+    other = tiny_export.tflite({"svhn": own})
+    tiny_export.replace_file(tmp_path, "models/dtd.tflite", other)
+    cache = tmp_path / "cache" if cached else None
+    with pytest.raises(ValueError, match=r"signatures \['dtd'\].*'svhn'"):
+        load(tmp_path, "models", weight_cache=cache)["dtd"](images())
+
+
 def test_a_bundle_of_other_domains_is_refused(floats):
     only = tiny_export.tflite({"dtd": np.zeros((3, 16), "float32")})
     tiny_export.replace_file(floats, "bundle.tflite", only)
@@ -229,45 +242,10 @@ def test_a_bundle_of_other_domains_is_refused(floats):
         load(floats, "bundle")["dtd"](images())
 
 
-# === External weights ===
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"name": "other.bin"}, "'trunk.bin' only.*other"),
-        ({"name": "/etc/passwd"}, "'trunk.bin' only.*etc"),
-        ({"name": "../trunk.bin"}, "'trunk.bin' only"),
-        ({"offset": 1}, "beyond the 192 bytes"),
-        ({"offset": 2**63}, "beyond the 192 bytes"),
-        ({"length": 193}, "beyond the 192 bytes"),
-    ],
-)
-def test_a_file_may_read_the_trunk_and_nothing_else(floats, changes, message):
-    content = tiny_export.external("dtd", **changes)
-    tiny_export.replace_file(floats, "parts/dtd.external.tflite", content)
-    with pytest.raises(ValueError, match=message):
-        load(floats, "external")["dtd"](images())
-
-
-def test_private_copies_go_with_the_classifier(floats, tmp_path, monkeypatch):
-    private = tmp_path / "temporary"
-    private.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(private))
-    classifier = load(floats, "external")["dtd"]
-    assert not os.listdir(private)
-    classifier(images())
-    (folder,) = private.iterdir()
-    assert sorted(os.listdir(folder)) == ["model.tflite", "trunk.bin"]
-    assert folder.stat().st_mode & 0o077 == 0
-    del classifier
-    assert not os.listdir(private)
-
-
 # === The weight cache ===
 
 
-@pytest.mark.parametrize("form", ["models", "parts", "external", "packs"])
+@pytest.mark.parametrize("form", ["models", "parts", "packs"])
 def test_a_weight_cache_changes_no_answer(export, form, tmp_path):
     cache = tmp_path / "new" / "cache"
     pixels = images()
@@ -309,7 +287,7 @@ def _modules_after(code, *arguments):
 def test_loading_imports_no_training_framework(floats):
     code = """
 import sys, numpy, keras_mdl_export
-for form in ("models", "parts", "external", "bundle", "packs"):
+for form in ("models", "parts", "bundle", "packs"):
     classifiers = keras_mdl_export.load(sys.argv[1], form)
     classifiers["dtd"].top(numpy.zeros((8, 8, 3), "uint8"))
 """
@@ -338,8 +316,11 @@ def test_the_public_names():
         "Manifest",
         "apply_pack",
         "export",
+        "installed",
         "load",
         "make_pack",
+        "roll_back",
+        "update",
     ]
     assert {*keras_mdl_export.__all__} <= {*dir(keras_mdl_export)}
     with pytest.raises(AttributeError, match="no attribute 'exprt'"):

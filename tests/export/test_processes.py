@@ -8,20 +8,19 @@ import sys
 import time
 
 import pytest
-from keras_mdl_export import processes
 
 PARENT = """
 import pathlib, sys, time
-from keras_mdl_export import processes
-handle = processes.start("sleeper", pathlib.Path(sys.argv[1]), "job", {})
-print(handle[0].pid, flush=True)
+from keras_mdl.processes import ProcessExecutor
+executor = ProcessExecutor(1, pathlib.Path(sys.argv[1], "log"))
+executor.submit("sleeper:sleep", sys.argv[1])
 time.sleep(60)
 """
 SLEEPER = """
-import time
-from keras_mdl.processes import end_with_parent
-end_with_parent()
-time.sleep(60)
+import os, pathlib, time
+def sleep(folder):
+    pathlib.Path(folder, "pid").write_text(str(os.getpid()))
+    time.sleep(60)
 """
 
 
@@ -34,33 +33,27 @@ def alive(pid):
         return False
 
 
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 @pytest.mark.skipif(
     not pathlib.Path("/proc/self/stat").exists(), reason="needs /proc"
 )
 def test_it_ends_even_when_the_parent_is_killed(tmp_path):
     (tmp_path / "sleeper.py").write_text(SLEEPER)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    paths = [str(tmp_path), *filter(None, sys.path)]
     with subprocess.Popen(
         [sys.executable, "-c", PARENT, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
     ) as parent:
-        child = int(parent.stdout.readline())
+        pid = tmp_path / "pid"
+        wait_for(lambda: pid.exists() and pid.read_text())
+        child = int(pid.read_text())
         assert alive(child)
         parent.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 30
-    while alive(child) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert not alive(child)
-
-
-def test_a_failure_shows_the_last_words(tmp_path):
-    (tmp_path / "failing.py").write_text("raise SystemExit('no such grid')")
-    sys.path.insert(0, str(tmp_path))
-    try:
-        handle = processes.start("failing", tmp_path, "job", {})
-    finally:
-        sys.path.remove(str(tmp_path))
-    with pytest.raises(processes.ProcessError, match=r"(?s)Rounding.*no such"):
-        processes.wait(handle, "Rounding")
+        parent.wait()
+    wait_for(lambda: not alive(child))

@@ -6,13 +6,12 @@ import pytest
 from keras_mdl_export import Manifest, usage
 from tiny_export import digest
 
-FORMS = ("models", "parts", "external", "bundle", "packs")
+FORMS = ("models", "parts", "bundle", "packs")
 CLASSES = {"dtd": ["woven", "dotted"], "vgg-flowers": ["rose", "tulip"]}
 # What a form's files and texts have in them, and no other form's.
 SIGNS = {
     "models": ("models/", "setModelAssetPath", "modelAssetPath: '"),
-    "parts": (".head", ".labels.zip", "rebuilt("),
-    "external": (".external.tflite", "External weights"),
+    "parts": (".prefix", ".labels.zip", "rebuilt("),
     "bundle": ("bundle.tflite", 'createInputBuffers("dtd")', "signatureRunner"),
     "packs": (".pack", "KMDLPACK", "apply_pack"),
 }
@@ -26,7 +25,7 @@ def make_manifest(
     files, domains = {}, {}
     trunk = b"trunk"
     on_trunk = "packs" in forms and pack_base == "parts/trunk.bin"
-    if {"parts", "external"} & set(forms) or on_trunk:
+    if "parts" in forms or on_trunk:
         files["parts/trunk.bin"] = digest(trunk)
     for name, names in (classes or CLASSES).items():
         head, labels = f"head of {name}".encode(), b"zip"
@@ -34,11 +33,8 @@ def make_manifest(
         written = {
             "models": {"model": (f"models/{name}.tflite", model)},
             "parts": {
-                "head": (f"parts/{name}.head", head),
+                "prefix": (f"parts/{name}.prefix", head),
                 "labels": (f"parts/{name}.labels.zip", labels),
-            },
-            "external": {
-                "external": (f"parts/{name}.external.tflite", head + b"e")
             },
             "packs": {"pack": (f"packs/{name}.pack", head + b"p")},
         }
@@ -63,7 +59,9 @@ def make_manifest(
         files["bundle.tflite"] = digest(b"bundle")
     return Manifest(
         {
-            "format": "keras_mdl.export/1",
+            "format": "keras_mdl.export/2",
+            "version": 3,
+            "runtime": "2.4.0",
             "created_with": {},
             "mode": "dyn_conv",
             "input": {"shape": [1, 72, 48, 3], "dtype": dtype},
@@ -107,7 +105,6 @@ every_choice = some_of(
         ("parts", "packs"),
         ("models", "packs"),
         ("models", "bundle"),
-        ("external", "bundle"),
     ]
 )
 
@@ -176,7 +173,7 @@ def test_a_pack_based_on_a_domain_is_listed_with_it():
 @every_choice
 def test_everything_is_filled_in(forms):
     text = usage.usage_text(make_manifest(forms))
-    assert not re.findall(r"@\w+@", text)
+    assert not re.findall(r"@\w+@|{{|{%", text)
     assert text.count("```") % 2 == 0
     for platform in PLATFORMS:
         assert platform in text
@@ -199,7 +196,7 @@ def test_the_snippets_make_the_inputs_that_the_networks_take(dtype, words):
     assert f"`{dtype}` of shape (1, 72, 48, 3)" in text
     assert "[1, 72, 48, 3]" in text
     # width before height, where a picture is drawn
-    assert "createScaledBitmap(centre, 48, 72, true)" in text
+    assert "createScaledBitmap(small, 48, 72, true)" in text
     assert "width: 48, height: 72" in text
     assert "OffscreenCanvas(48, 72)" in text
     # of the centre, as in training: nothing is stretched
@@ -233,7 +230,7 @@ HOSTILE = [
     "\\|",
     "`code`",
     "line\nbreak | x |",
-    "@DOMAIN@",
+    "{{ domain }}",
     "<script>",
     "[link](http://x)",
     "x" * 1000,

@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import tiny_tflite
 from keras_mdl_export import Manifest, make_pack
-from tiny_tflite import SIZE, TRUNK, answer, kernels, tflite
+from tiny_tflite import SIZE, answer, kernels, tflite
 
 DOMAINS = {"dtd": ["woven", "dotted", "zigzag"], "svhn": ["0", "1"]}
-FORMS = ("models", "parts", "external", "bundle", "packs")
+FORMS = ("models", "parts", "bundle", "packs")
 
 
 def images(dtype="uint8", n=2, seed=0):
@@ -25,7 +25,7 @@ def expected(name, pixels):
     return answer(pixels, *_kernels(name))
 
 
-def make_export(folder, dtype="float32", forms=FORMS):
+def make_export(folder, dtype="float32", forms=FORMS, **changes):
     """Writes an export with the domains of `DOMAINS`.
 
     Args:
@@ -33,14 +33,17 @@ def make_export(folder, dtype="float32", forms=FORMS):
         dtype: Of the input.
         forms: Which of `FORMS`. Packs are based on the trunk if there are
             parts, else on the model of "dtd", which then needs no pack.
+        **changes: Of the manifest; `signing_key` signs it; `sharper` scales
+            the domains' own kernels, for an export that answers otherwise.
 
     Returns:
         The `Manifest`, which is also written.
     """
     contents, domains = {}, {}
+    key, sharper = changes.pop("signing_key", None), changes.pop("sharper", 1)
     trunk = _kernels("dtd")[0].tobytes()
     for name, classes in DOMAINS.items():
-        flat = tflite({name: _kernels(name)[1]}, dtype)
+        flat = tflite({name: sharper * _kernels(name)[1]}, dtype)
         labels = _labels(classes)
         model = flat + labels
         base = "parts/trunk.bin" if "parts" in forms else "models/dtd.tflite"
@@ -49,15 +52,11 @@ def make_export(folder, dtype="float32", forms=FORMS):
             files["model"] = f"models/{name}.tflite"
             contents[files["model"]] = model
         if "parts" in forms:
-            files["head"] = f"parts/{name}.head"
+            files["prefix"] = f"parts/{name}.prefix"
             files["labels"] = f"parts/{name}.labels.zip"
-            contents[files["head"]] = flat[: -len(trunk)]
+            contents[files["prefix"]] = flat[: -len(trunk)]
             contents[files["labels"]] = labels
-        if "parts" in forms or "external" in forms:
             contents["parts/trunk.bin"] = trunk
-        if "external" in forms:
-            files["external"] = f"parts/{name}.external.tflite"
-            contents[files["external"]] = external(name, dtype)
         packed = "packs" in forms and base != files.get("model")
         if packed:
             files["pack"] = f"packs/{name}.pack"
@@ -68,18 +67,20 @@ def make_export(folder, dtype="float32", forms=FORMS):
             "std": [0.2, 0.2, 0.2],
             "files": files,
             "complete": digest(model),
-            "sharing": {"bytes": len(trunk)},
+            "sharing": {"shared_bytes": len(trunk)},
             "verification": {"largest_difference": 0.0},
         }
         if packed:
             domains[name]["pack_base"] = base
     if "bundle" in forms:
-        own = {name: _kernels(name)[1] for name in DOMAINS}
+        own = {name: sharper * _kernels(name)[1] for name in DOMAINS}
         contents["bundle.tflite"] = tflite(own, dtype)
     values = {
-        "format": "keras_mdl.export/1",
+        "format": "keras_mdl.export/2",
+        "version": 1,
         "created_with": {"keras_mdl": "0.1.0"},
         "mode": "float32",
+        "runtime": "1.6.0",
         "input": {"shape": [1, SIZE, SIZE, 3], "dtype": dtype},
         "output": "probabilities",
         "trunk": {
@@ -97,24 +98,14 @@ def make_export(folder, dtype="float32", forms=FORMS):
         "files": {path: digest(c) for path, c in contents.items()},
         "domains": domains,
         "bundle": "bundle.tflite" if "bundle" in forms else None,
+        **changes,
     }
     for path, content in contents.items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_bytes(content)
     manifest = Manifest(values)
-    manifest.write(folder)
+    manifest.write(folder, key)
     return manifest
-
-
-def external(domain, dtype="float32", **changes):
-    """A domain's file that reads the trunk from beside it."""
-    place = {
-        "name": TRUNK,
-        "offset": 0,
-        "length": _kernels(domain)[0].nbytes,
-        **changes,
-    }
-    return tflite({domain: _kernels(domain)[1]}, dtype, place)
 
 
 def replace_file(folder, path, content):

@@ -10,7 +10,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 SIZE = 8
 FEATURES = 16
-TRUNK = "trunk.bin"
 _CODES = ("MEAN", "FULLY_CONNECTED", "SOFTMAX", "CAST")
 _TYPES = {"float32": "FLOAT32", "uint8": "UINT8", "int32": "INT32"}
 
@@ -30,37 +29,31 @@ def answer(images, shared, own):
     return scores / scores.sum(axis=-1, keepdims=True)
 
 
-def tflite(domains, dtype="float32", external=None):
+def tflite(domains, dtype="float32"):
     """The flatbuffer of one network per domain; the trunk is its tail.
 
     Args:
         domains: Mapping from names to the domain's own kernel.
         dtype: Of the input: `"float32"` or `"uint8"`.
-        external: With a mapping of `name`, `offset`, `length`, the trunk is
-            read from that file instead.
 
     Returns:
         The bytes.
     """
     builder = flatbuffers.Builder(1024)
     trunk, _ = kernels(0, 2)
-    model = _Model(builder, trunk, dtype, external)
+    model = _Model(builder, trunk, dtype)
     for name, own in domains.items():
         model.add(name, own)
     return model.finish()
 
 
 class _Model:
-    def __init__(self, builder, trunk, dtype, external):
-        self.builder, self.dtype, self.external = builder, dtype, external
-        self.buffers = [schema.BufferT()]
+    def __init__(self, builder, trunk, dtype):
+        self.builder, self.dtype = builder, dtype
         self.graphs, self.signatures = [], []
-        self.trunk_buffer = 0
-        if external is None:
-            # A builder fills the file from its end: what comes first is last.
-            vector = builder.CreateNumpyVector(_bytes(trunk))
-            self.buffers.append(_Written(vector))
-            self.trunk_buffer = 1
+        # A builder fills the file from its end: what comes first is last.
+        vector = builder.CreateNumpyVector(_bytes(trunk))
+        self.buffers = [schema.BufferT(), _Written(vector)]
 
     def add(self, name, own):
         tensors, operators = [], []
@@ -96,12 +89,7 @@ class _Model:
         axes = tensor("axes", (2,), "int32", np.array([1, 2], "int32"))
         y = tensor("pooled", (1, 3), "float32")
         x = operator("MEAN", [x, axes], y, schema.ReducerOptionsT())
-        where = (
-            {"buffer": self.trunk_buffer}
-            if self.external is None
-            else {"externalBuffer": 1}
-        )
-        shared = tensor("shared", (FEATURES, 3), "float32", **where)
+        shared = tensor("shared", (FEATURES, 3), "float32", buffer=1)
         y = tensor("features", (1, FEATURES), "float32")
         x = operator(
             "FULLY_CONNECTED",
@@ -151,18 +139,6 @@ class _Model:
             buffers=self.buffers,
             signatureDefs=self.signatures,
         )
-        if self.external is not None:
-            model.externalBufferGroups = [
-                schema.ExternalBufferGroupT(name=self.external["name"])
-            ]
-            model.externalBuffers = [
-                schema.ExternalBufferT(
-                    id=1,
-                    group=0,
-                    offset=self.external["offset"],
-                    length=self.external["length"],
-                )
-            ]
         self.builder.Finish(model.Pack(self.builder), b"TFL3")
         return bytes(self.builder.Output())
 
