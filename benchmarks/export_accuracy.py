@@ -10,21 +10,18 @@ trunk on its int8 grid, and of the exported file (every form of which gives
 the same bits, or the export fails), the bytes, and the part of the trunk's
 bytes that the file shares. Rows that exist are not run again.
 
-`--keep DIR` keeps the exports of the first seed, with the images for
-`export/mediapipe_check.py`.
+`--keep DIR` keeps the exports of the first seed.
 """
 
 import pathlib
 import tempfile
 import time
 
-import numpy as np
 import sharing
 import soft_sharing
-from keras_mdl_export import load
 from keras_mdl_export.modes import MODES
 
-from keras_mdl.runs.exporting import evenly_spread, export_with_data
+from keras_mdl.runs.exporting import export_with_data
 
 RESULTS = sharing.RESULTS.parent / "export_accuracy.csv"
 # Everything is to be reported here, nothing refused.
@@ -62,8 +59,6 @@ def run(args, seed, model, data, mode):
             model, data, folder, args.size, mode=mode, **ANYTHING
         )
         print(report, flush=True)
-        if args.keep and seed == args.seeds[0]:
-            keep_images(args, data, folder)
     seconds = round(time.perf_counter() - start)
     for row in report.domains:
         sharing.write(
@@ -74,28 +69,18 @@ def run(args, seed, model, data, mode):
             accuracy=round(row["accuracy"], 4),
             seconds=seconds,
             accuracy_keras=round(row["accuracy_keras"], 4),
-            accuracy_snapped=round(row["accuracy_snapped"], 4),
+            accuracy_quantized=round(row["accuracy_quantized"], 4),
             agreement=round(row["agreement"], 4),
             snr_db=round(row["snr_db"], 1),
             images=row["images"],
             file_bytes=row["complete"],
-            own_bytes=row["head"],
+            own_bytes=row["prefix"],
             pack_bytes=row["pack"] or "",
             shared=round(row["shared"], 4),
             unshared_kernels=len(row["unshared"]),
             trunk_bytes=report.sizes.get("trunk", 0),
             bundle_bytes=report.sizes["bundle"],
         )
-
-
-def keep_images(args, data, folder):
-    """Images, labels and our answers, for a check with another runtime."""
-    classifiers, kept = load(folder, "models"), {}
-    for name, domain_data in data.items():
-        x, y = evenly_spread(domain_data, "validation", args.size, 100)
-        kept[name], kept[f"{name}_labels"] = x, y
-        kept[f"{name}_expected"] = classifiers[name](x).argmax(-1)
-    np.savez_compressed(folder.with_suffix(".npz"), **kept)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ Latency: the paper's network (72x72, 100 classes) in every mode, and
 MobileNetV2, MobileNetV3-Small and MobileNetV3-Large at the same input in
 float32, with int8 kernels as ours (`dyn_conv`) and in full int8; one thread,
 batch 1, in rounds over all of them, so that a busy machine slows all alike.
-Memory: what 1 and 10 domains add to a process that has LiteRT loaded, by
-package, after one image each. Rows go to `results/export_latency.csv` and
+Memory: what exports of 1, 2, 3 and 10 domains add to a process that has LiteRT
+loaded, by form, after one image of each domain. Rows go to `results/export_latency.csv` and
 `results/export_memory.csv`; report ratios, not times.
 """
 
@@ -28,6 +28,7 @@ from keras_mdl_export import export, weights, worker
 from keras_mdl_export.finishing import slim
 from keras_mdl_export.flatbuffer import pack, unpack
 from keras_mdl_export.modes import MODES
+from keras_mdl_export.versions import set_versions
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 SIZE, OUTPUTS = 72, 100
@@ -36,7 +37,8 @@ PEERS = {
     "MobileNetV3-Small": "MobileNetV3Small",
     "MobileNetV3-Large": "MobileNetV3Large",
 }
-FORMS = ("models", "parts", "external", "bundle")
+FORMS = ("models", "parts", "bundle")
+COUNTS = (1, 2, 3, 10)
 
 
 def main():
@@ -123,7 +125,9 @@ def peers():
         plain = worker.convert(network, "peer", "uint8")
         found[f"{name}, float32"] = plain
         tree = unpack(plain)
-        weights.quantise_kernels(tree)
+        weights.quantize_kernels(tree)
+        weights.dense_as_convolutions(tree)
+        set_versions(tree)
         slim(tree)
         found[f"{name}, dyn_conv"] = pack(tree)
         found[f"{name}, int8"] = worker.convert(
@@ -165,27 +169,29 @@ from keras_mdl_export import load
 def resident():
     with open("/proc/self/statm") as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-folder, form, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+folder, form = sys.argv[1:]
 image = np.zeros((72, 72, 3), "uint8")
 before = resident()
 classifiers = load(folder, form)
-for name in list(classifiers)[:count]:
+for name in classifiers:
     classifiers[name](image)
 print(json.dumps(resident() - before))
 """
 
 
 def memory(folder):
-    export(
-        network(CLASSES),
-        folder / "ten",
-        calibration=dict.fromkeys(CLASSES, images(2)),
-        min_agreement=0.0,
-    )
     rows = []
-    for form in FORMS:
-        for count in (1, len(CLASSES)):
-            found = [grown(folder / "ten", form, count) for _ in range(5)]
+    for count in COUNTS:
+        classes = dict([*CLASSES.items()][:count])
+        export(
+            network(classes),
+            folder / str(count),
+            calibration=dict.fromkeys(classes, images(2)),
+            forms=FORMS,
+            min_agreement=0.0,
+        )
+        for form in FORMS:
+            found = [grown(folder / str(count), form) for _ in range(5)]
             row = {
                 "form": form,
                 "domains": count,
@@ -195,12 +201,12 @@ def memory(folder):
             }
             print(row, flush=True)
             rows.append(row)
-    return rows
+    return sorted(rows, key=lambda row: FORMS.index(row["form"]))
 
 
-def grown(folder, form, count):
+def grown(folder, form):
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(folder), form, str(count)],
+        [sys.executable, "-c", _CHILD, str(folder), form],
         capture_output=True,
         text=True,
         check=True,

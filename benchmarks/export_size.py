@@ -54,8 +54,12 @@ def main():
 
 
 def network(classes):
-    """The paper's network with numbers as they are after a training."""
-    model = keras_mdl.build_resnet26(classes)
+    """The paper's network."""
+    return with_numbers(keras_mdl.build_resnet26(classes))
+
+
+def with_numbers(model):
+    """Gives gammas, betas and statistics values as after a training."""
     rng = np.random.default_rng(0)
     for path, v in model.variables_by_path().items():
         if "gamma" in path or "variance" in path:
@@ -84,8 +88,8 @@ def measure(mode, classes):
         "mode": mode,
         "domains": len(classes),
         **{f"{k}_bytes": v for k, v in report.sizes.items()},
-        "largest_head_bytes": max(d["head"] for d in report.domains),
-        "smallest_head_bytes": min(d["head"] for d in report.domains),
+        "largest_prefix_bytes": max(d["prefix"] for d in report.domains),
+        "smallest_prefix_bytes": min(d["prefix"] for d in report.domains),
         "smallest_pack_bytes": min(d["pack"] for d in report.domains),
         "largest_pack_bytes": max(d["pack"] for d in report.domains),
         **of_100_classes(report),
@@ -97,7 +101,7 @@ def measure(mode, classes):
 def of_100_classes(report):
     found = [d for d in report.domains if d["classes"] == 100]
     return {
-        "head_bytes_100_classes": found[0]["head"] if found else "",
+        "prefix_bytes_100_classes": found[0]["prefix"] if found else "",
         "pack_bytes_100_classes": found[0]["pack"] if found else "",
     }
 

@@ -54,7 +54,7 @@ def accuracy_table():
         f"{', '.join(seeds)}; {min(images):,.0f} to {max(images):,.0f} "
         "VALIDATION images of each. Change: mean over domains, then over "
         "seeds, ± half the range between them. Trunk shared: the least of all "
-        "domains, byte for byte. Every form (models, parts, external, bundle, "
+        "domains, byte for byte. Every form (models, parts, bundle, "
         f"packs) gave the same bits. Width {first['width']}, {first['size']}x"
         f"{first['size']} pixels, {first['cpu']}.",
         "",
@@ -82,9 +82,9 @@ def size_table():
             r["domains"],
             kilo("separate_bytes"),
             kilo("bundle_bytes"),
-            kilo("trunk_bytes", "heads_bytes"),
+            kilo("trunk_bytes", "prefixes_bytes"),
             kilo("trunk_bytes", "packs_bytes"),
-            kilo("head_bytes_100_classes"),
+            kilo("prefix_bytes_100_classes"),
             kilo("pack_bytes_100_classes"),
             r["seconds"],
         ]
@@ -127,9 +127,10 @@ def latency_table():
 
 def memory_table():
     rows = stored.rows("export_memory.csv")
+    counts = list(dict.fromkeys(r["domains"] for r in rows))
     lines = [
-        "| form | 1 domain, MB | 10 domains, MB |",
-        "|---|---|---|",
+        "| form | " + " | ".join(f"{n} domains, MB" for n in counts) + " |",
+        "|---|" + "---|" * len(counts),
     ]
     for form in dict.fromkeys(r["form"] for r in rows):
         cells = [
@@ -140,9 +141,38 @@ def memory_table():
         lines.append(f"| {form} | " + " | ".join(cells) + " |")
     lines += [
         "",
-        "Growth of resident memory by loading and running that many domains "
-        "of the ten of the size table (mode dyn_conv), median of five "
+        "Growth of resident memory by loading and running an export of the "
+        "first domains of the size table (mode dyn_conv), median of five "
         "processes.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def runtimes_table():
+    rows = stored.rows("export_runtimes.csv")
+    modes = list(dict.fromkeys(r["mode"] for r in rows))
+    lines = [
+        "| runtime | " + " | ".join(modes) + " |",
+        "|---|" + "---|" * len(modes),
+    ]
+    for key in dict.fromkeys((r["package"], r["release"]) for r in rows):
+        cells = [
+            f"{r['same_class']} ({float(r['max_error']):.4f})"
+            if r["same_class"]
+            else "refused"
+            if not r["refused"].startswith("crash")
+            else "crash"
+            for r in rows
+            if (r["package"], r["release"]) == key
+        ]
+        lines.append(f"| {' '.join(key)} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        f"Of {rows[0]['images']} images those that get the class that Keras "
+        "gives, and in brackets the largest difference of a probability; a "
+        "small ResNet-26 with random numbers, by `python "
+        "benchmarks/export_runtimes.py`. onnxruntime: through tf2onnx.",
         "",
     ]
     return "\n".join(lines)
@@ -153,4 +183,5 @@ TABLES = {
     "export_size": size_table,
     "export_latency": latency_table,
     "export_memory": memory_table,
+    "export_runtimes": runtimes_table,
 }
