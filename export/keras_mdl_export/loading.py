@@ -4,7 +4,6 @@ import functools
 import hashlib
 import pathlib
 import threading
-from collections.abc import Mapping
 
 from keras_mdl_export import runners
 from keras_mdl_export.classifier import Classifier
@@ -68,40 +67,31 @@ def load(folder, form=None, threads=1, weight_cache=None, public_key=None):
         weight_cache.mkdir(parents=True, exist_ok=True)
     opener = _Opener(folder, manifest, form, threads, weight_cache)
     return Classifiers(
-        Classifier(
-            name,
-            domain["classes"],
-            manifest.input_shape,
-            manifest.input_dtype,
-            functools.partial(opener.open, name),
-            opener.lock if form == "bundle" else None,
-        )
-        for name, domain in manifest.domains.items()
+        {
+            name: Classifier(
+                name,
+                domain["classes"],
+                manifest.input_shape,
+                manifest.input_dtype,
+                functools.partial(opener.open, name),
+                opener.lock if form == "bundle" else None,
+            )
+            for name, domain in manifest.domains.items()
+        }
     )
 
 
-class Classifiers(Mapping):
+class Classifiers(dict):
     """`Classifier` objects by the names of their domains."""
 
-    def __init__(self, classifiers):
-        self._by_name = {c.name: c for c in classifiers}
-
-    def __getitem__(self, name):
-        if name not in self._by_name:
-            raise KeyError(
-                f"Unknown domain: {name!r}. Known domains: "
-                + ", ".join(repr(k) for k in self)
-            )
-        return self._by_name[name]
-
-    def __iter__(self):
-        return iter(self._by_name)
-
-    def __len__(self):
-        return len(self._by_name)
+    def __missing__(self, name):
+        raise KeyError(
+            f"Unknown domain: {name!r}. Known domains: "
+            + ", ".join(map(repr, self))
+        )
 
     def __repr__(self):
-        return f"<Classifiers {list(self._by_name.values())}>"
+        return f"<Classifiers {list(self.values())}>"
 
 
 def _form(folder, manifest, form):
@@ -143,7 +133,7 @@ class _Opener:
         paths = manifest.paths(self._form, name)
         expected = runners.Expected(
             paths[0],
-            manifest.domains if bundle else [name],
+            list(manifest.domains) if bundle else [name],
             manifest.input_shape,
             manifest.input_dtype,
             len(manifest.domains[name]["classes"]),
@@ -157,8 +147,8 @@ class _Opener:
                 # A cache file gives wrong answers to any model but its own.
                 sha256 = hashlib.sha256(content).hexdigest()
                 cache = self._weight_cache / f"{sha256}.xnnpack"
-                return runners.CompiledRunner(
-                    content, expected, self._threads, cache
+                return runners.cached_runner(
+                    content, self._threads, expected, cache
                 )
             interpreter = runners.open_interpreter(
                 content, self._threads, expected

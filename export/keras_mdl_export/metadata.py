@@ -153,20 +153,3 @@ def labels_zip(classes, offset):
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(info, "\n".join(classes).encode())
     return stream.getvalue()[offset:]
-
-
-def read_labels(file_bytes):
-    """The names of the classes in a file that ends in a `labels_zip`.
-
-    Args:
-        file_bytes: Content of the whole `.tflite` file.
-
-    Returns:
-        Tuple of names, in the order of the scores.
-
-    Raises:
-        zipfile.BadZipFile: If no zip ends the file.
-        KeyError: If it has no file of labels.
-    """
-    with zipfile.ZipFile(io.BytesIO(file_bytes)) as archive:
-        return tuple(archive.read(LABELS_FILE).decode().split("\n"))

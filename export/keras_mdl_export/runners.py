@@ -1,16 +1,18 @@
 """Networks ready to run: each a function from one image to its scores."""
 
 import contextlib
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_mdl_export.strict_json import shortened
 
 
+@dataclass(frozen=True)
 class Expected:
-    """What the manifest says about a network's input and output.
+    """What the manifest says about a file and the networks in it.
 
-    Args:
+    Attributes:
         what: The file, for messages.
         signatures: The names of its signatures: of the domains in it.
         shape: Of the input, `(1, height, width, 3)`.
@@ -18,45 +20,40 @@ class Expected:
         classes: How many scores there are.
     """
 
-    def __init__(self, what, signatures, shape, dtype, classes):
-        self.what = what
-        self.signatures = sorted(signatures)
-        self.input = (tuple(shape), dtype)
-        self.output = ((1, classes), "float32")
+    what: str
+    signatures: list
+    shape: tuple
+    dtype: str
+    classes: int
 
-    def check_signatures(self, received):
-        """Refuses a file of other domains: two may have equal shapes.
-
-        Raises:
-            ValueError: If these are not the names of its signatures.
-        """
-        if sorted(received) != self.signatures:
-            raise ValueError(
-                f"{self.what} should have the signatures {self.signatures}. "
-                f"Received: {shortened(sorted(received))}"
-            )
-
-    def one(self, details, kind):
-        """The only one of a network's inputs or outputs.
+    def check(self, kind, received):
+        """Refuses what is not as the manifest says.
 
         Args:
-            details: The runtime's list of them.
-            kind: `"input"` or `"output"`.
+            kind: `"signatures"`, `"input"` or `"output"`.
+            received: The names, or the runtime's details of all inputs or
+                outputs.
 
         Raises:
-            ValueError: If there are several, or it has another shape or
-                dtype than the manifest says.
+            ValueError: If they differ.
         """
-        received = [
-            (tuple(int(s) for s in d["shape"]), np.dtype(d["dtype"]).name)
-            for d in details
-        ]
-        if received != [getattr(self, kind)]:
+        expected = {
+            "signatures": sorted(self.signatures),
+            "input": [(self.shape, self.dtype)],
+            "output": [((1, self.classes), "float32")],
+        }[kind]
+        if kind == "signatures":  # two domains may have equal shapes
+            received = sorted(received)
+        else:
+            received = [
+                (tuple(map(int, d["shape"])), np.dtype(d["dtype"]).name)
+                for d in received
+            ]
+        if received != expected:
             raise ValueError(
-                f"{self.what} should have one {kind} of (shape, dtype) "
-                f"{getattr(self, kind)}. Received: {received}"
+                f"{self.what} should have the {kind} {shortened(expected)}. "
+                f"Received: {shortened(received)}"
             )
-        return details[0]
 
 
 def open_interpreter(content, threads, expected):
@@ -75,7 +72,7 @@ def open_interpreter(content, threads, expected):
     with _refused(expected.what):
         found = Interpreter(model_content=content, num_threads=threads)
         signatures = found.get_signature_list()
-    expected.check_signatures(signatures)
+    expected.check("signatures", signatures)
     return found
 
 
@@ -84,8 +81,8 @@ def signature_runner(interpreter, name, expected):
     with _refused(expected.what):
         runner = interpreter.get_signature_runner(name)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    expected.one([*inputs.values()], "input")
-    expected.one([*outputs.values()], "output")
+    expected.check("input", inputs.values())
+    expected.check("output", outputs.values())
     (image,), (scores,) = inputs, outputs
 
     def run(pixels):
@@ -95,51 +92,47 @@ def signature_runner(interpreter, name, expected):
     return run
 
 
-class CompiledRunner:
-    """Runs a file on LiteRT's `CompiledModel`.
+def cached_runner(content, threads, expected, weight_cache):
+    """Runs a file of one signature on LiteRT's `CompiledModel`.
 
     Args:
         content: The bytes of the file.
-        expected: Its `Expected` input and output.
         threads: How many threads it computes with.
+        expected: The file's `Expected`.
         weight_cache: Path of a file for the weights as XNNPACK lays them
             out.
 
     Raises:
-        ValueError: If LiteRT refuses the file.
+        ValueError: If LiteRT refuses the file, or it is not as expected.
     """
+    from ai_edge_litert.compiled_model import CompiledModel, CpuOptions, Options
 
-    def __init__(self, content, expected, threads, weight_cache):
-        from ai_edge_litert.compiled_model import (
-            CompiledModel,
-            CpuOptions,
-            Options,
+    # `CompiledModel` takes broken flatbuffers and crashes; the interpreter
+    # verifies them first. It is built for that alone.
+    open_interpreter(content, threads, expected)
+    cpu = CpuOptions(num_threads=threads)
+    cpu.xnnpack_weight_cache_path = str(weight_cache)
+    (name,) = expected.signatures
+    with _refused(expected.what):
+        model = CompiledModel.from_buffer(
+            content, options=Options(cpu_options=cpu)
+        )
+        found = model.get_input_tensor_details(name)
+        expected.check("input", found.values())
+        found = model.get_output_tensor_details(name)
+        expected.check("output", found.values())
+        inputs, outputs = (
+            model.create_input_buffers(0),
+            model.create_output_buffers(0),
         )
 
-        # `CompiledModel` takes broken flatbuffers and crashes; the interpreter
-        # verifies them first. It is built for that alone.
-        open_interpreter(content, threads, expected)
-        cpu = CpuOptions(num_threads=threads)
-        cpu.xnnpack_weight_cache_path = str(weight_cache)
-        options = Options(cpu_options=cpu)
-        self._content = content  # the model may point into it
+    def run(pixels, kept=content):  # the model may point into the bytes
         with _refused(expected.what):
-            model = CompiledModel.from_buffer(content, options=options)
-            (name,) = expected.signatures
-            inputs = model.get_input_tensor_details(name)
-            outputs = model.get_output_tensor_details(name)
-        expected.one([*inputs.values()], "input")
-        expected.one([*outputs.values()], "output")
-        self._model, self._classes = model, expected.output[0][1]
-        self._what = expected.what
-        self._inputs = model.create_input_buffers(0)
-        self._outputs = model.create_output_buffers(0)
+            inputs[0].write(pixels)
+            model.run_by_index(0, inputs, outputs)
+            return outputs[0].read(expected.classes, np.float32)
 
-    def __call__(self, pixels):
-        with _refused(self._what):
-            self._inputs[0].write(pixels)
-            self._model.run_by_index(0, self._inputs, self._outputs)
-            return self._outputs[0].read(self._classes, np.float32)
+    return run
 
 
 @contextlib.contextmanager
