@@ -93,7 +93,8 @@ def dense_as_convolutions(model):
 def _as_convolution(model, graph, op):
     x, kernel, *bias = (int(i) for i in op.inputs)
     y = int(op.outputs[0])
-    outputs, inputs = graph.tensors[kernel].shape
+    scales = graph.tensors[kernel].quantization.scale
+    outputs, *_, inputs = graph.tensors[kernel].shape
     graph.tensors[kernel].shape = np.array([outputs, 1, 1, inputs], np.int32)
     rows = int(np.prod(graph.tensors[x].shape)) // int(inputs)
     options = schema.Conv2DOptionsT()
@@ -104,10 +105,14 @@ def _as_convolution(model, graph, op):
     after, y = _reshaped(model, graph, y, [1, 1, rows, outputs], back=True)
     # Runtimes want a convolution to have a bias.
     if not bias or bias[0] < 0:
-        kind = np.float32
-        if graph.tensors[x].type == schema.TensorType.INT8:
-            kind = np.int32
-        bias = [add_tensor(model, graph, [outputs], np.zeros(outputs, kind))]
+        int8 = graph.tensors[x].type == schema.TensorType.INT8
+        zeros = np.zeros(outputs, np.int32 if int8 else np.float32)
+        bias = [add_tensor(model, graph, [outputs], zeros)]
+        if int8:
+            found = schema.QuantizationParametersT()
+            found.scale = graph.tensors[x].quantization.scale[0] * scales
+            found.zeroPoint = np.zeros(outputs, np.int64)
+            graph.tensors[bias[0]].quantization = found
     conv = make_operator(
         model, _OPS.CONV_2D, [x, kernel, bias[0]], [y], options
     )
