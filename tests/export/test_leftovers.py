@@ -8,7 +8,9 @@ import sys
 
 import pytest
 from exported import quiet_export, small_model
+from keras_mdl_export import load
 from keras_mdl_export.leftovers import sweep
+from tiny_export import key_pair
 
 from keras_mdl.files import atomic_folder
 
@@ -76,15 +78,21 @@ def test_an_export_at_work_is_left_alone(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["export"]
 
 
-def test_the_next_export_sweeps_and_rises_in_version(tmp_path):
+def test_the_next_export_sweeps_is_signed_and_rises_in_version(tmp_path):
     path = tmp_path / "e"
     (tmp_path / ".e.x1.incomplete").mkdir()
     (tmp_path / ".other.x1.incomplete").mkdir()
     model = small_model(["a"])
-    quiet_export(model, path, mode="float32", forms=["models"])
+    private, public = key_pair()
+    options = {"mode": "float32", "forms": ["models"]}
+    with pytest.raises(ValueError, match="signing key"):
+        quiet_export(model, path, signing_key=public, **options)
+    quiet_export(model, path, signing_key=private, **options)
+    assert list(load(path, public_key=public)) == ["a"]
     assert {p.name for p in tmp_path.iterdir()} == {"e", ".other.x1.incomplete"}
     assert {p.name for p in path.iterdir()} == {
         "manifest.json",
+        "manifest.sig",
         "USAGE.md",
         "models",
     }

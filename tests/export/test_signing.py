@@ -3,30 +3,11 @@
 import shutil
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.asymmetric import ec
 from keras_mdl_export import load, update
-from tiny_export import images, make_export
+from tiny_export import images, key_pair, make_export
 
-
-def pair(kind=ed25519.Ed25519PrivateKey.generate):
-    """PEM of a private and of its public key."""
-    key = kind()
-    private = key.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
-    )
-    public = key.public_key().public_bytes(
-        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
-    )
-    return private, public
-
-
-PRIVATE, PUBLIC = pair()
+PRIVATE, PUBLIC = key_pair()
 
 
 @pytest.fixture
@@ -56,7 +37,7 @@ def test_a_changed_manifest_is_refused(signed, place):
 
 def test_another_key_and_no_signature_are_refused(signed, tmp_path):
     with pytest.raises(ValueError, match="not signed by the owner"):
-        load(signed, public_key=pair()[1])
+        load(signed, public_key=key_pair()[1])
     signature = (signed / "manifest.sig").read_bytes()
     for content in (signature[:-1], signature + b"x", b""):
         (signed / "manifest.sig").write_bytes(content)
@@ -79,7 +60,7 @@ def test_the_signature_of_another_export_is_refused(signed, tmp_path):
 
 
 def test_other_keys_are_refused(signed, tmp_path):
-    private, public = pair(lambda: ec.generate_private_key(ec.SECP256R1()))
+    private, public = key_pair(lambda: ec.generate_private_key(ec.SECP256R1()))
     for key in (public, b"", b"none", PRIVATE):
         with pytest.raises(ValueError, match=r"key|Ed25519"):
             load(signed, public_key=key)

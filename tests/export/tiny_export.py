@@ -7,6 +7,13 @@ import zipfile
 
 import numpy as np
 import tiny_tflite
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from keras_mdl_export import Manifest, make_pack
 from tiny_tflite import SIZE, answer, kernels, tflite
 
@@ -106,6 +113,18 @@ def make_export(folder, dtype="float32", forms=FORMS, **changes):
     manifest = Manifest(values)
     manifest.write(folder, key)
     return manifest
+
+
+def key_pair(kind=ed25519.Ed25519PrivateKey.generate):
+    """PEM of a private and of its public key."""
+    key = kind()
+    private = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+    public = key.public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    )
+    return private, public
 
 
 def replace_file(folder, path, content):
