@@ -6,7 +6,7 @@ Latency: the paper's network (72x72, 100 classes) in every mode, and
 MobileNetV2, MobileNetV3-Small and MobileNetV3-Large at the same input in
 float32, with int8 kernels as ours (`dyn_conv`) and in full int8; one thread,
 batch 1, in rounds over all of them, so that a busy machine slows all alike.
-Memory: what exports of 1, 2, 3 and 10 domains add to a process that has LiteRT
+Memory: what exports of 1, 2 and 3 domains add to a process that has LiteRT
 loaded, by form, after one image of each domain. Rows go to
 `results/export_latency.csv` and `results/export_memory.csv`; report ratios,
 not times.
@@ -39,7 +39,7 @@ PEERS = {
     "MobileNetV3-Large": "MobileNetV3Large",
 }
 FORMS = ("models", "parts", "bundle")
-COUNTS = (1, 2, 3, 10)
+COUNTS = (1, 2, 3)
 
 
 def main():
