@@ -19,8 +19,7 @@ from keras_mdl_export import (
 from keras_mdl_export.converting import convert_all
 from keras_mdl_export.finishing import finish
 from keras_mdl_export.leftovers import locked, sweep
-from keras_mdl_export.manifest import FILENAME, Manifest
-from keras_mdl_export.manifest_schema import MAX_VERSION
+from keras_mdl_export.manifest import FILENAME, Manifest, next_version
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.runtime import run_all
@@ -112,13 +111,10 @@ def export(
     """
     folder = pathlib.Path(folder)
     checks.check_model(model)
-    everything, model = list(model), _only(model, domains)
+    everything, model = set(model), _only(model, domains)
+    left_out = everything - set(model)
     calibration, validation = (
-        {
-            k: v
-            for k, v in (x or {}).items()
-            if k in model or k not in everything
-        }
+        {k: v for k, v in (x or {}).items() if k not in left_out}
         for x in (calibration, validation)
     )
     forms = checks.check_choices(
@@ -137,7 +133,7 @@ def export(
         sign(b"", signing_key)  # a wrong key is refused at once
     sweep(folder)
     refuse_folder(folder, FILENAME, overwrite)
-    version = _version(folder, version)
+    version = next_version(folder, version)
 
     say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
     converted = in_float32(_ordinary(model))
@@ -214,23 +210,6 @@ def export(
         usage.write(hidden, manifest)
         shutil.rmtree(work)
     return ExportReport.of(folder, manifest)
-
-
-def _version(folder, version):
-    replaced = 0
-    if (folder / FILENAME).exists():
-        # Of an older format, or damaged: there is no version to go on from.
-        with contextlib.suppress(ValueError):
-            replaced = Manifest.read(folder).version
-    if version is None:
-        return replaced + 1
-    if type(version) is not int or not replaced < version <= MAX_VERSION:
-        raise ValueError(
-            f"`version` must be an integer of at least {replaced + 1}: later "
-            "exports have higher ones, and devices install nothing else. "
-            f"Received: version={version!r}"
-        )
-    return version
 
 
 def _only(model, domains):

@@ -1,5 +1,6 @@
 """`Manifest`: what is in an export folder, checked before it is used."""
 
+import contextlib
 import copy
 import pathlib
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 from keras_mdl_export import strict_json
 from keras_mdl_export.manifest_schema import (
     MANIFEST,
+    MAX_VERSION,
     SIGNATURE,
     TRUNK,
     check_manifest,
@@ -172,3 +174,29 @@ class Manifest:
             if "pack" in d["files"]
         )
         return path is not None and path in bases
+
+
+def next_version(folder, version=None):
+    """The version of an export that is written to a folder.
+
+    Args:
+        folder: Where an export may be that is replaced.
+        version: The wanted one; default one more than that export's, or 1.
+
+    Raises:
+        ValueError: If it is no integer above that export's version.
+    """
+    replaced = 0
+    if pathlib.Path(folder, MANIFEST).exists():
+        # Of an older format, or damaged: there is no version to go on from.
+        with contextlib.suppress(ValueError):
+            replaced = Manifest.read(folder).version
+    if version is None:
+        return replaced + 1
+    if type(version) is not int or not replaced < version <= MAX_VERSION:
+        raise ValueError(
+            f"`version` must be an integer of at least {replaced + 1}: later "
+            "exports have higher ones, and devices install nothing else. "
+            f"Received: version={version!r}"
+        )
+    return version

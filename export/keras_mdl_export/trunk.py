@@ -26,10 +26,10 @@ def slot_facts(model):
     Returns:
         `{"adapters": {domain: kind}, "gates": {domains with gates}}`.
     """
-    config = model.get_config()
+    slots = model.slots.items()
     return {
-        "adapters": {d: kind for d, kind in config["adapters"].items() if kind},
-        "gates": {d for d, layers in config["gates"].items() if layers},
+        "adapters": {name: s.adapter for name, s in slots if s.adapter},
+        "gates": {name for name, s in slots if s.gates},
     }
 
 

@@ -6,36 +6,37 @@ from keras_mdl_export import export
 from tiny import images, tiny_model
 
 from keras_mdl import DomainBatchNormalization, PerDomainLayer, SharedLayer
+from keras_mdl.models import backbone
 
 
+@backbone(regions={"early": ["stem"], "late": ["project"]})
 @keras.saving.register_keras_serializable("keras_mdl_tests")
-def mobile(x, slot):
+def mobile(x, scope):
     """What mobile networks have: stem, squeeze-and-excite, residual sums."""
     layers = keras.layers
 
     def conv(x, name, filters, size=1, activation=None, **options):
         layer = layers.Conv2D(filters, size, use_bias=False, **options)
-        x = slot(SharedLayer, name, layer=layer)(x)
-        x = slot(DomainBatchNormalization, f"{name}_norm")(x)
+        x = scope(SharedLayer, name, layer=layer)(x)
+        x = scope(DomainBatchNormalization, f"{name}_norm")(x)
         return layers.Activation(activation)(x) if activation else x
 
     x = conv(x, "stem", 16, 3, "relu6", padding="same")
     y = conv(x, "expand", 32, activation="hard_silu")
     y = layers.ZeroPadding2D(1)(y)
     depthwise = layers.DepthwiseConv2D(3, use_bias=False)
-    y = slot(PerDomainLayer, "depthwise", layer=depthwise)(y)
-    y = slot(DomainBatchNormalization, "depthwise_norm")(y)
+    y = scope(PerDomainLayer, "depthwise", layer=depthwise)(y)
+    y = scope(DomainBatchNormalization, "depthwise_norm")(y)
     y = layers.ReLU(6.0)(y)
     z = layers.GlobalAveragePooling2D()(y)
-    z = slot(SharedLayer, "squeeze", layer=layers.Dense(8, "relu"))(z)
-    z = slot(SharedLayer, "excite", layer=layers.Dense(32, "sigmoid"))(z)
+    z = scope(SharedLayer, "squeeze", layer=layers.Dense(8, "relu"))(z)
+    z = scope(SharedLayer, "excite", layer=layers.Dense(32, "sigmoid"))(z)
     y = layers.Multiply()([y, layers.Reshape((1, 1, 32))(z)])
     x = layers.Add()([x, conv(y, "project", 16)])
     x = conv(x, "grouped", 16, 3, "relu6", padding="same", groups=2)
     return layers.AveragePooling2D(2)(x)
 
 
-mobile.regions = {"early": ["stem"], "late": ["project"]}
 LOUD = 1.5  # of statistics and gammas, so that folding has something to do
 
 

@@ -21,6 +21,8 @@ from keras_mdl_export import load
 from keras_mdl_export.sharing import SharingError
 from tiny import fit
 
+from keras_mdl.models import from_keras
+
 # === Sharing that fails says why ===
 
 
@@ -54,7 +56,7 @@ def test_an_adapter_with_a_kernel_of_its_own_is_named(tmp_path):
         quiet_export(model, tmp_path / "e")
 
 
-@pytest.mark.parametrize("mode", ["dyn_conv", "int8", "float16"])
+@pytest.mark.parametrize("mode", ["dyn_conv", "int8"])
 def test_every_kernel_of_a_mobile_network_is_shared(tmp_path, mode):
     options = {
         "backbone": mobile,
@@ -83,6 +85,31 @@ def test_every_kernel_of_a_mobile_network_is_shared(tmp_path, mode):
         expected = keras_outputs(model, name, x)
         assert np.abs(received - expected).max() < 0.05
         assert np.mean(received.argmax(-1) == expected.argmax(-1)) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "mode"),
+    [
+        ("MobileNetV2", {"alpha": 0.35}, "dyn_conv"),
+        ("MobileNetV3Small", {"minimalistic": True}, "int8"),
+    ],
+)
+def test_networks_of_keras_share_every_kernel(tmp_path, network, options, mode):
+    build = getattr(keras.applications, network)
+    network = build((32, 32, 3), weights=None, classes=5, **options)
+    model = from_keras(network, "a", scaling="-1..1", verbose=0)
+    model = model.with_domain("b", classes=3)
+    lived_in(model)  # each domain folds factors of its own
+    report = quiet_export(
+        model, tmp_path / "e", mode=mode, forms=["parts"], min_agreement=0.0
+    )
+    assert [d["unshared"] for d in report.domains] == [{}, {}]
+    assert [d["shared"] for d in report.domains] == [1.0, 1.0]
+    variables = model.variables_by_path()
+    kernels = [p for p in variables if p.startswith("trunk/")]
+    values = json.loads((tmp_path / "e/manifest.json").read_text())
+    listed = [f"trunk/{k['layer']}" for k in values["trunk"]["kernels"]]
+    assert listed == [p for p in kernels if p.endswith("/kernel")]
 
 
 # === What else a domain can be ===

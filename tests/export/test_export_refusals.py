@@ -25,8 +25,8 @@ from keras_mdl.processes import ProcessError
 
 
 @keras.saving.register_keras_serializable("keras_mdl_tests")
-def without_trunk(x, slot):
-    return slot(DomainBatchNormalization, "norm")(x)
+def without_trunk(x, scope):
+    return scope(DomainBatchNormalization, "norm")(x)
 
 
 def digest(folder, path):
