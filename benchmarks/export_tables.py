@@ -149,6 +149,14 @@ def memory_table():
     return "\n".join(lines)
 
 
+def _result(row):
+    if row is None:
+        return "not tried"
+    if not row["same_class"]:
+        return "crash" if row["refused"].startswith("crash") else "refused"
+    return f"{row['same_class']} ({float(row['max_error']):.4f})"
+
+
 def runtimes_table():
     rows = stored.rows("export_runtimes.csv")
     modes = list(dict.fromkeys(r["mode"] for r in rows))
@@ -156,16 +164,9 @@ def runtimes_table():
         "| runtime | " + " | ".join(modes) + " |",
         "|---|" + "---|" * len(modes),
     ]
+    results = {(r["package"], r["release"], r["mode"]): r for r in rows}
     for key in dict.fromkeys((r["package"], r["release"]) for r in rows):
-        cells = [
-            f"{r['same_class']} ({float(r['max_error']):.4f})"
-            if r["same_class"]
-            else "refused"
-            if not r["refused"].startswith("crash")
-            else "crash"
-            for r in rows
-            if (r["package"], r["release"]) == key
-        ]
+        cells = [_result(results.get((*key, mode))) for mode in modes]
         lines.append(f"| {' '.join(key)} | " + " | ".join(cells) + " |")
     lines += [
         "",
