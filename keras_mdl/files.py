@@ -55,6 +55,24 @@ def write_text(path, text):
 
 
 @contextlib.contextmanager
+def locked(path, wait=True):
+    """Holds the lock of a file, which a process loses however it ends.
+
+    Args:
+        path: The file; it is made, and stays.
+        wait: Whether to wait for another holder.
+
+    Raises:
+        BlockingIOError: If there is one, and `wait` is false.
+    """
+    import fcntl
+
+    with open(path, "ab") as f:
+        fcntl.flock(f, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+
+
+@contextlib.contextmanager
 def atomic_folder(path, marker, overwrite=False):
     """Yields a hidden folder beside `path` and moves it there at the end.
 
