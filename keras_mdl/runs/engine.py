@@ -99,6 +99,18 @@ def result_of(job: Job, folder: str | os.PathLike) -> dict | None:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def write_result(
+    job: Job, folder: str | os.PathLike, result: dict, seconds: float
+):
+    """Keeps the result of a job."""
+    found = {
+        "job": dataclasses.asdict(job),
+        "result": result,
+        "seconds": round(seconds, 2),
+    }
+    write_text(job.result_path(folder), json.dumps(found, indent=1))
+
+
 def run_jobs(folder: str, jobs: list[dict], environment: dict):
     """What an executor runs: some jobs, one after the other.
 
@@ -129,12 +141,7 @@ def _run_job(job, folder):
             except Exception:
                 traceback.print_exc()
                 return
-            found = {
-                "job": dataclasses.asdict(job),
-                "result": result,
-                "seconds": round(time.perf_counter() - start, 2),
-            }
-            write_text(path, json.dumps(found, indent=1))
+            write_result(job, folder, result, time.perf_counter() - start)
 
 
 @contextlib.contextmanager
@@ -177,26 +184,52 @@ class Engine:
         self._executor = executor
         self._environment = environment or {}
         self._waiting, self._running = [], []
+        self._without, self._times = {}, {}
         for name in (RESULTS, LOGS):
             (self.folder / name).mkdir(exist_ok=True, parents=True)
+
+    @property
+    def beside(self) -> int:
+        """How many calls are made at a time, for what is left to do."""
+        return min(self.slots, len(self._running) + len(self._waiting))
 
     def start(self, jobs: Iterable[Job]):
         """Starts what can start; those that have a result are left out."""
         left = [j for j in jobs if not j.result_path(self.folder).exists()]
         for job in left:
             job.log_path(self.folder).unlink(missing_ok=True)
+        self._without.update({j.name: j for j in left})
+        for found in stored_results(self.folder):
+            self._remember(found)
         self._waiting += _grouped(left, self.slots)
         self._fill()
 
-    def wait(self, look: Callable[[], None] = lambda: None) -> list[Failure]:
-        """Until all is done; `look` is called again and again meanwhile."""
+    def wait(
+        self, tell: Callable[[dict], None] = lambda found: None
+    ) -> list[Failure]:
+        """Until all is done.
+
+        Args:
+            tell: Called with each new result, as `stored_results` has it.
+
+        Returns:
+            The failures.
+        """
         while self._waiting or self._running:
             time.sleep(_PAUSE)
-            for call in [c for c in self._running if c[0].done()]:
+            ended = [call for call in self._running if call[0].done()]
+            for job in [j for _, jobs in self._running for j in jobs]:
+                found = job.name in self._without and result_of(
+                    job, self.folder
+                )
+                if found:
+                    del self._without[job.name]
+                    self._remember(found)
+                    tell(found)
+            for call in ended:
                 self._running.remove(call)
                 self._ended(*call)
             self._fill()
-            look()
         return self.failures
 
     def seconds_left(self) -> float | None:
@@ -205,17 +238,9 @@ class Engine:
         A job takes as long as those with results that are most like it; those
         of a group come one after the other; the longest come first.
         """
-        times = {}
-        for found in stored_results(self.folder):
-            for key in found["job"]["like"]:
-                times.setdefault(json.dumps(key), []).append(found["seconds"])
         groups = [jobs for _, jobs in self._running] + self._waiting
         lengths = [
-            [
-                _length(job, times)
-                for job in jobs
-                if not job.result_path(self.folder).exists()
-            ]
+            [self._length(job) for job in jobs if job.name in self._without]
             for jobs in groups
         ]
         if any(None in length for length in lengths):
@@ -224,6 +249,16 @@ class Engine:
         for length in sorted(map(sum, lengths), reverse=True):
             loads[loads.index(min(loads))] += length
         return max(loads)
+
+    def _remember(self, found):
+        for key in found["job"]["like"]:
+            self._times.setdefault(tuple(key), []).append(found["seconds"])
+
+    def _length(self, job):
+        for key in map(tuple, job.like):
+            if key in self._times:
+                return statistics.fmean(self._times[key])
+        return None
 
     def _fill(self):
         known = {j.name for jobs in self._waiting for j in jobs}
@@ -251,7 +286,7 @@ class Engine:
 
     def _ended(self, future, jobs):
         error = future.exception()
-        left = [j for j in jobs if not j.result_path(self.folder).exists()]
+        left = [j for j in jobs if j.name in self._without]
         begun = [j for j in left if j.log_path(self.folder).exists()]
         if error is not None and begun and len(left) > len(begun):
             # One took the process with it; the others have not had their turn.
@@ -276,13 +311,6 @@ def _grouped(jobs, slots):
         for jobs in groups.values()
         for i in range(min(parts, len(jobs)))
     ]
-
-
-def _length(job, times):
-    for key in job.like:
-        if json.dumps(key) in times:
-            return statistics.fmean(times[json.dumps(key)])
-    return None
 
 
 def _tail_of(log):

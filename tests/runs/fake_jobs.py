@@ -42,6 +42,8 @@ def work(job, folder):
 def starts(folder):
     """Names of the jobs that were started, as often as they were."""
     path = pathlib.Path(folder, "starts.txt")
+    if not path.exists():
+        return []
     return [line.split()[0] for line in path.read_text().splitlines()]
 
 

@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import importlib.util
-import json
 import multiprocessing
 import os
 import pathlib
@@ -10,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import fake_jobs
 import pytest
@@ -65,6 +65,13 @@ def quick(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{PLACE}{os.pathsep}{found}")
 
 
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def squares(folder):
     return {f["job"]["name"]: f["result"] for f in stored_results(folder)}
 
@@ -101,10 +108,7 @@ def test_a_killed_driver_loses_nothing_and_nothing_is_done_twice(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    end = time.monotonic() + 60
-    while len(stored_results(tmp_path)) < 2:
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    wait_until(lambda: len(stored_results(tmp_path)) >= 2)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     before = {p: p.read_bytes() for p in tmp_path.glob("results/[!.]*")}
@@ -191,22 +195,21 @@ def test_a_worker_that_cannot_start_is_told(tmp_path, monkeypatch):
 
 
 def test_leaving_early_ends_the_workers(tmp_path):
-    def interrupted():
-        if (tmp_path / "starts.txt").exists():
-            raise KeyboardInterrupt
+    def interrupted(found):
+        raise KeyboardInterrupt
 
     def run():
-        with open_engine(tmp_path, "processes", 1) as engine:
-            engine.start(jobs(2, seconds=600))
+        with open_engine(tmp_path, "processes", 2) as engine:
+            first, second = jobs(2)
+            engine.start([first, replace(second, where={"seconds": 600})])
+            wait_until(lambda: len(starts(tmp_path)) == 2)
             engine.wait(interrupted)
 
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run()
-    assert time.monotonic() - start < 60
-    pid = int((tmp_path / "starts.txt").read_text().split()[1])
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    for line in (tmp_path / "starts.txt").read_text().splitlines():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(line.split()[1]), 0)
 
 
 def test_leftovers_of_a_killed_worker_are_removed(tmp_path):
@@ -217,12 +220,6 @@ def test_leftovers_of_a_killed_worker_are_removed(tmp_path):
     assert not left.exists()
 
 
-def timed(folder, name, seconds, *like):
-    job = {"name": name, "like": like}
-    path = folder / "results" / f"{name}.json"
-    path.write_text(json.dumps({"job": job, "seconds": seconds}))
-
-
 class _Never:
     """An executor whose calls never end."""
 
@@ -230,46 +227,55 @@ class _Never:
         return concurrent.futures.Future()
 
 
-def test_time_left_is_that_of_jobs_like_those_missing(tmp_path):
-    def left(slots, *groups):
-        engine = Engine(tmp_path, _Never(), slots)
-        engine._waiting = [
-            [
-                Job(f"{i}{j}", "", {"n": i}, like=tuple(like))
-                for j, like in enumerate(group)
-            ]
-            for i, group in enumerate(groups)
-        ]
-        return engine.seconds_left()
+def seconds_left(folder, slots, times, *groups):
+    """Of jobs that are known by what they are like, group by group."""
+    engine = Engine(folder, _Never(), slots)
+    for seconds, *like in times:
+        engine._remember({"job": {"like": like}, "seconds": seconds})
+    engine.start(
+        Job(f"job{i}{j}", "", {}, group=f"group{i}", like=like)
+        for i, group in enumerate(groups)
+        for j, like in enumerate(group)
+    )
+    return engine.seconds_left()
 
-    a, b, other = ([["a", "x"], ["x"]], [["b", "y"], ["y"]], [["z"], []])
-    assert left(2, [a]) is None
-    timed(tmp_path, "1", 10, ["a", "x"], ["x"], [])
-    timed(tmp_path, "2", 20, ["a", "x"], ["x"], [])
-    timed(tmp_path, "3", 100, ["b", "y"], ["y"], [])
+
+def test_time_left_is_that_of_jobs_like_those_missing(tmp_path):
+    a, b, c = (("a", "x"), ("x",), ()), (("b", "y"), ("y",), ()), (("z",), ())
+    times = [(10, *a), (20, *a), (100, *b)]
     # 15; 100 and the mean of all, 43.3; 100
-    groups = [a], [b, other], [b]
-    assert left(1, *groups) == pytest.approx(258.33, 1e-3)
+    groups = [a], [b, c], [b]
+    assert seconds_left(tmp_path, 1, times, *groups) == pytest.approx(
+        258.33, 1e-3
+    )
     # Two at a time: one has the longest, the other the rest.
-    assert left(2, *groups) == pytest.approx(143.33, 1e-3)
+    assert seconds_left(tmp_path, 2, times, *groups) == pytest.approx(
+        143.33, 1e-3
+    )
     # A group's jobs come one after the other.
-    assert left(9, *groups) == pytest.approx(143.33, 1e-3)
+    assert seconds_left(tmp_path, 3, times, *groups) == pytest.approx(
+        143.33, 1e-3
+    )
+    assert seconds_left(tmp_path, 2, [], *groups) is None
     # Bases are only like bases.
-    assert left(1, [[["base"]]]) is None
+    base = (("base",),)
+    assert seconds_left(tmp_path, 1, times, [base]) is None
+    assert seconds_left(tmp_path, 1, [(1000, *base)], [a]) is None
+    assert seconds_left(tmp_path, 1, [(9, *a), (1000, *base)], [base]) == 1000
     assert [format_duration(s) for s in (3.4, 89, 300, 7500)] == [
         "3 s", "89 s", "5 min", "2 h 5 min",
     ]  # fmt: skip
 
 
 def test_what_is_done_of_a_running_group_is_not_counted_again(tmp_path):
-    engine = Engine(tmp_path, _Never(), 4)
-    engine.start(jobs(4, group="one"))
-    assert engine.seconds_left() is None
-    for i in range(3):
-        job = jobs()[i]
-        found = {"job": {"name": job.name, "like": job.like}, "seconds": 7 + i}
-        job.result_path(tmp_path).write_text(json.dumps(found))
-    assert engine.seconds_left() == 8  # the one odd job that there is
+    left = []
+    with open_engine(tmp_path, "processes", 1) as engine:
+        engine.start(jobs(group="one"))
+        engine.wait(lambda found: left.append(engine.seconds_left()))
+        seconds = [f["seconds"] for f in stored_results(tmp_path)]
+    assert len(left) == 4
+    assert left[0] == pytest.approx(3 * seconds[0])
+    assert left[-1] == 0
 
 
 def test_executors_that_are_none_are_refused(tmp_path, monkeypatch):
