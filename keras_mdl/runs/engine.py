@@ -305,7 +305,10 @@ def _grouped(jobs, slots):
     groups = {}
     for job in jobs:
         groups.setdefault(job.group or job.name, []).append(job)
-    parts = max(1, slots // max(len(groups), 1))
+    # Those that others wait for have the slots for themselves.
+    waited = {name for job in jobs for name in job.after}
+    last = sum(waited.isdisjoint(j.name for j in g) for g in groups.values())
+    parts = max(1, slots // max(last, 1))
     return [
         jobs[i::parts]
         for jobs in groups.values()

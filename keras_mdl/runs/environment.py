@@ -1,8 +1,9 @@
 """What a result depends on besides its settings: versions and hardware."""
 
 import importlib.metadata
-import os
 import platform
+
+from keras_mdl.runs.executors import cores
 
 _PACKAGES = ("tensorflow", "jax", "numpy", "pillow", "matplotlib",
              "scikit-learn", "scikit-image", "safetensors")  # fmt: skip
@@ -28,7 +29,7 @@ def describe_environment():
     found["platform"] = platform.platform(terse=True)
     found["machine"] = platform.machine()
     found["cpu"] = _cpu_name()
-    found["cpu_cores"] = _cpu_cores()
+    found["cpu_cores"] = cores()
     found["accelerators"] = _accelerators(keras.backend.backend())
     return found
 
@@ -42,13 +43,6 @@ def _cpu_name():
     except OSError:
         pass
     return platform.processor() or "unknown"
-
-
-def _cpu_cores():
-    # The cores this process may use, not those of the machine.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
 
 
 def _accelerators(backend):

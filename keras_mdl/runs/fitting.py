@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_mdl.data import DomainData, Preprocess, SetEpoch
+from keras_mdl.data import DomainData, Preprocess, SetEpoch, decathlon
 from keras_mdl.data.sources import ArraySource
 from keras_mdl.training import train
 
@@ -34,14 +34,9 @@ class Fit:
 
 
 def batches(
-    data,
-    split,
-    size,
-    batch_size=64,
-    training=False,
-    seed=0,
-    dtype="float32",
-):
+    data, split, size, batch_size=64, training=False, seed=0, dtype="float32",
+    preprocess=None,
+):  # fmt: skip
     """Batches for the current backend: tf.data, or NumPy without TensorFlow.
 
     Args:
@@ -52,6 +47,7 @@ def batches(
         training: Whether to shuffle and augment.
         seed: Of order and augmentation.
         dtype: That the network takes.
+        preprocess: A `Preprocess`; default `Preprocess.default(size)`.
     """
     make = (
         data.tf_dataset
@@ -61,11 +57,55 @@ def batches(
     return make(
         split,
         batch_size=batch_size,
-        preprocess=Preprocess.default(size),
+        preprocess=preprocess or Preprocess.default(size),
         training=training,
         seed=seed,
         dtype=dtype,
     )
+
+
+def input_pipeline(view, recipe, domain, size):
+    """The input pipeline that a recipe trains a domain with.
+
+    A recipe with `crops` has a published pipeline for the domains of the
+    decathlon. It needs a network that takes its sizes: most published
+    pipelines train and evaluate at different ones, for networks of open size.
+
+    Args:
+        view: The `DomainModel` to train.
+        recipe: A `Recipe`.
+        domain: Name of the domain.
+        size: Side of the images where the published pipeline does not apply.
+
+    Returns:
+        `(Preprocess, what it is, in words)`.
+    """
+    ours, note = Preprocess.default(size), f"{size}x{size} pixels, our default"
+    if recipe.crops is None:
+        return ours, note
+    if domain not in decathlon.names():
+        return ours, (
+            f"{note} (recipe {recipe.name!r} has one for domains of the "
+            "decathlon alone)"
+        )
+    found = Preprocess.decathlon(domain, recipe.crops)
+    takes = view.inputs[0].shape[1:3]
+    crops = found.train_crop, found.eval_crop
+    if tuple(takes) != (None, None) and crops != (tuple(takes),) * 2:
+        return ours, (
+            f"{note} (the published one, {recipe.crops!r}, trains on "
+            f"{_side(crops[0])} and evaluates on {_side(crops[1])} pixels; "
+            f"this network takes {_side(takes)})"
+        )
+    return found, (
+        f"the published one, {recipe.crops!r}: shorter side {found.resize}, "
+        f"training on {_side(crops[0])}, evaluation on {_side(crops[1])}"
+        f"{', flips' if found.flip else ''}"
+    )
+
+
+def _side(crop):
+    return "whole images" if crop is None else "x".join(map(str, crop))
 
 
 def image_size(model, default=None):
@@ -89,8 +129,13 @@ def image_size(model, default=None):
     return height
 
 
-def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
+def fit(
+    view, recipe, data, size, seed=0, callbacks=(), verbose=2,
+    preprocess=None,
+):  # fmt: skip
     """Trains a view on the split `train`, validating on `validation`.
+
+    Which input pipeline it is given is printed, unless `verbose` is 0.
 
     Args:
         view: A `DomainModel`.
@@ -100,17 +145,25 @@ def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
         seed: Of order and augmentation.
         callbacks: Further callbacks.
         verbose: As for `keras.Model.fit`.
+        preprocess: A `Preprocess` of the user's own; default see
+            `input_pipeline`.
 
     Returns:
         A `Fit`.
     """
+    note, domain = "as given", data.domain.name
+    if preprocess is None:
+        preprocess, note = input_pipeline(view, recipe, domain, size)
+    if verbose:
+        print(f"input pipeline of {domain}: {note}", flush=True)
+    options = {"dtype": _dtype(view), "preprocess": preprocess}
     training = batches(
-        data, "train", size, recipe.batch_size, True, seed, _dtype(view)
+        data, "train", size, recipe.batch_size, True, seed, **options
     )
     validation = None
     if has_labels(data, "validation"):
         validation = batches(
-            data, "validation", size, _EVALUATION_BATCH, dtype=_dtype(view)
+            data, "validation", size, _EVALUATION_BATCH, **options
         )
     start = time.perf_counter()
     history = train(
@@ -148,8 +201,12 @@ class Evaluation:
         return float(np.mean(self.labels == self.predicted))
 
 
-def evaluate(view, data, size, split="validation", batch_size=64):
+def evaluate(
+    view, data, size, split="validation", batch_size=64, preprocess=None
+):
     """Accuracy and cross-entropy of a view on one split.
+
+    `preprocess` is as for `batches`.
 
     Raises:
         ValueError: If the split is unknown or its labels are hidden.
@@ -162,7 +219,9 @@ def evaluate(view, data, size, split="validation", batch_size=64):
             f"Labelled splits: {', '.join(known) or 'none'}"
         )
     # `predict` leaves the labels of a batch aside.
-    loader = batches(data, split, size, batch_size, dtype=_dtype(view))
+    loader = batches(
+        data, split, size, batch_size, dtype=_dtype(view), preprocess=preprocess
+    )
     log_p = _log_softmax(view.predict(loader, verbose=0))
     right = log_p[np.arange(len(labels)), labels]
     return Evaluation(labels, log_p.argmax(axis=-1), float(-right.mean()))

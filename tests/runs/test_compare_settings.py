@@ -1,6 +1,7 @@
 """Settings of a comparison: what is accepted, refused, and an extension."""
 
 import json
+import pathlib
 import shutil
 from dataclasses import asdict
 
@@ -333,3 +334,14 @@ def test_a_domain_is_known_by_its_images_and_not_by_its_path(folder, tmp_path):
     assert DataEntry.of("moved").digest(tmp_path) != before
     digits = DataEntry.of("embedded:digits").digest(folder)
     assert digits == {"spec": "embedded:digits"}
+
+
+FILES = sorted(pathlib.Path(__file__).parents[2].glob("benchmarks/*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_the_files_of_the_benchmarks_are_accepted(path):
+    settings = read_settings(path, check=False)
+    assert settings.name in path.stem
+    again = settings_from(settings.to_dict(), path.parent, check=False)
+    assert again == settings

@@ -135,8 +135,9 @@ def _domain_job(settings, base, entry, name, data):
     method, changes = settings.changes_of(name)
     options = {k: v for k, v in changes.items() if k not in RECIPE_VALUES}
     length = {"images": settings.images, "epochs": settings.epochs}
-    if "epochs" in options:
-        length = {"epochs": options.pop("epochs")}
+    for key in ("images", "epochs"):
+        if key in options:
+            length = {key: options.pop(key)}
     seed = base.values["seed"]
     values = {
         "trunk": base.id,

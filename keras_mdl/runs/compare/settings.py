@@ -27,6 +27,7 @@ RECIPE_VALUES = {
 OVERRIDES = {
     **RECIPE_VALUES,
     "epochs": (int, None),
+    "images": (int, None),
     "method": (str, tuple(METHODS)),
     "phase": (str, tuple(PHASES)),
     "depthwise": (str, ("plain", "do")),
@@ -273,7 +274,8 @@ def settings_from(values, folder=".", check=True):
     values["domains"] = tuple(
         DataEntry.of(d) for d in _of_type("domains", values["domains"], list)
     )
-    methods = _methods(values.get("methods") or ())
+    network = values.get("network", CompareSettings.network)
+    methods = _methods(values.get("methods") or methods_for(network))
     variants = _of_type("variants", values.pop("variants", None) or {}, dict)
     for name, changes in variants.items():
         changes = _numbers(_of_type(f"variants: {name}", changes, dict))

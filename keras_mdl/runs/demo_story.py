@@ -1,7 +1,9 @@
 """The demo's story: a base, further domains, the proofs, the files."""
 
+import functools
 import math
 import pathlib
+import shutil
 import time
 
 import keras
@@ -11,8 +13,10 @@ from keras_mdl.data import embedded
 from keras_mdl.models import load_model
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
-from keras_mdl.runs.comparison import Comparison
+from keras_mdl.runs.demo_settings import DemoSettings
+from keras_mdl.runs.engine import Job, result_of
 from keras_mdl.runs.environment import describe_environment
+from keras_mdl.runs.executors import open_engine
 from keras_mdl.runs.exporting import export_with_data, require_export
 from keras_mdl.runs.isolation import IsolationTable
 from keras_mdl.runs.networks import build_network
@@ -20,6 +24,7 @@ from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import get_method, get_recipe
 
 BASE = "base"  # the method's name in the base domain's rows
+OTHERS = "keras_mdl.runs.demo_story:train_other"  # the task of the jobs
 _SAMPLES = 10
 
 
@@ -55,22 +60,32 @@ class Demo:
         Raises:
             IsolationError: If a step changed a part that it must not change.
         """
-        keras.utils.set_random_seed(self.settings.seed)
+        s, own = self.settings, self.folder / "others"
+        keras.utils.set_random_seed(s.seed)
         self.load_data()
         self.train_base()
-        with Comparison(self.settings, self.folder, self.model) as comparison:
+        jobs = self.other_jobs(own)
+        # A small network keeps one core busy, not two: in a process of their
+        # own the other methods cost no time.
+        with open_engine(own, slots=1) as engine:
+            self.model.save(own / "base.keras")
+            engine.start(jobs)
             self.say(
                 "  (the other methods now train in a second process: "
-                + ", ".join(self.settings.methods[1:])
-                + ")"
+                f"{', '.join(s.methods[1:])})"
             )
-            for name in self.settings.domains:
+            for name in s.domains:
                 self.add_domain(name)
             self.share_softly()
             self._heading("wait for the other methods")
-            metrics, history = comparison.result()
-        self.metrics += metrics
-        self.history += history
+            failures = engine.wait()
+            if failures:
+                raise RuntimeError("\n".join(map(str, failures)))
+        for job in jobs:
+            found = result_of(job, own)["result"]
+            self.metrics += found["metrics"]
+            self.history += found["history"]
+        shutil.rmtree(own)
         self.isolation.record(
             "other methods compared", self.model.fingerprint()
         )
@@ -100,7 +115,7 @@ class Demo:
         )
         view = self.model.for_domain(s.base, phase="base")
         recipe = self._recipe("quick-base", s.base_epochs)
-        self._fit(view, recipe, s.base, BASE)
+        self.fit(view, recipe, s.base, BASE)
         self.isolation.record(
             f"base {s.base} trained", self.model.fingerprint()
         )
@@ -112,7 +127,7 @@ class Demo:
         before = self.isolation.rows[-1].digests
         self.model, view = method.start(self.model, self.data[name].domain)
         own = f"domains/{name}"
-        self._fit(view, self._domain_recipe(method), name, method.name)
+        self.fit(view, self.domain_recipe(method), name, method.name)
         row = self.isolation.record(
             f"{name} added and trained", self.model.fingerprint(), [own]
         )
@@ -149,12 +164,21 @@ class Demo:
         ):
             self.isolation.record(step, model.fingerprint(), [own])
 
-    def compare(self, base, name):
-        """The same domain by other methods, on copies of the base."""
-        for method_name in self.settings.methods[1:]:
-            method = get_method(method_name)
-            _, view = method.start(base, self.data[name].domain)
-            self._fit(view, self._domain_recipe(method), name, method.name)
+    def other_jobs(self, folder):
+        """`Job`s of the same domains by other methods, from the same base."""
+        s = self.settings
+        values = {"trunk": self.model.fingerprint(), "settings": s.to_dict()}
+        return [
+            Job(
+                f"{domain}-{method}",
+                OTHERS,
+                {**values, "domain": domain, "method": method},
+                {"logs": str(folder.parent)},
+                group="others",
+            )
+            for domain in s.domains
+            for method in s.methods[1:]
+        ]
 
     def save_and_reload(self):
         """Step 3: files, and the same bits from them."""
@@ -249,14 +273,16 @@ class Demo:
             weight_decay=s.weight_decay,
         )
 
-    def _domain_recipe(self, method):
+    def domain_recipe(self, method):
+        """The `Recipe` of a method on a further domain."""
         s = self.settings
         recipe = self._recipe("quick-domain", s.domain_epochs)
         if method.phase == "head":
             recipe = recipe.replace(learning_rate=s.head_learning_rate)
         return recipe.replace(phase=method.phase)
 
-    def _fit(self, view, recipe, domain, method):
+    def fit(self, view, recipe, domain, method):
+        """Trains a view, and keeps what came of it."""
         logs = self.folder / "tensorboard" / f"{domain}-{method}"
         done = fitting.fit(
             view,
@@ -288,6 +314,29 @@ class Demo:
 
     def _heading(self, text):
         self.say(f"\n== {text}")
+
+
+def train_other(job, folder):
+    """One domain by one method, on a copy of the base; see `other_jobs`.
+
+    Returns:
+        `{"metrics": rows, "history": rows}`.
+    """
+    values = job.values
+    domain, method = values["domain"], get_method(values["method"])
+    settings = DemoSettings.from_dict(values["settings"])
+    demo = Demo(settings, job.where["logs"], verbose=0)
+    demo.data[domain] = embedded.load(
+        domain, size=settings.size, seed=settings.seed
+    )
+    keras.utils.set_random_seed(settings.seed)
+    base = _loaded(folder / "base.keras")
+    _, view = method.start(base, demo.data[domain].domain)
+    demo.fit(view, demo.domain_recipe(method), domain, method.name)
+    return {"metrics": demo.metrics, "history": demo.history}
+
+
+_loaded = functools.cache(load_model)
 
 
 def _row(step, domain, method, split, accuracy, loss, added, seconds):
