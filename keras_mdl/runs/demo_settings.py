@@ -65,16 +65,6 @@ class DemoSettings:
             for k, v in asdict(self).items()
         }
 
-    @classmethod
-    def from_dict(cls, values):
-        """From what `to_dict` gives."""
-        return cls(
-            **{
-                k: tuple(v) if isinstance(v, list) else v
-                for k, v in values.items()
-            }
-        )
-
 
 def quick_settings(**changes):
     """A minute instead of four: fewer domains, one epoch; for smoke tests."""

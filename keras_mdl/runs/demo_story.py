@@ -232,9 +232,10 @@ class Demo:
             say=self.say,
         )
         self.say(f"\n{report}")
-        found = report.to_dict()
-        del found["folder"]  # it is not in its place yet
-        self.exported = found
+        # (The folder is not in its place yet.)
+        self.exported = {
+            k: v for k, v in report.to_dict().items() if k != "folder"
+        }
 
     def contents(self, samples):
         """What the report shows."""
@@ -324,7 +325,7 @@ def train_other(job, folder):
     """
     values = job.values
     domain, method = values["domain"], get_method(values["method"])
-    settings = DemoSettings.from_dict(values["settings"])
+    settings = DemoSettings(**values["settings"])
     demo = Demo(settings, job.where["logs"], verbose=0)
     demo.data[domain] = embedded.load(
         domain, size=settings.size, seed=settings.seed

@@ -30,7 +30,9 @@ def describe_environment():
     found["machine"] = platform.machine()
     found["cpu"] = _cpu_name()
     found["cpu_cores"] = cores()
-    found["accelerators"] = _accelerators(keras.backend.backend())
+    found["accelerators"] = sum(
+        not d.startswith("cpu") for d in keras.distribution.list_devices()
+    )
     return found
 
 
@@ -43,16 +45,3 @@ def _cpu_name():
     except OSError:
         pass
     return platform.processor() or "unknown"
-
-
-def _accelerators(backend):
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices()
-        return sum(d.device_type != "CPU" for d in devices)
-    if backend == "jax":
-        import jax
-
-        return sum(d.platform != "cpu" for d in jax.devices())
-    return 0

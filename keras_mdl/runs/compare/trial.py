@@ -15,7 +15,7 @@ from keras_mdl.models import load_model
 from keras_mdl.models.cost import changed_copies, domain_cost
 from keras_mdl.runs import fitting
 from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.rows import ENVIRONMENT
+from keras_mdl.runs.compare.rows import BASE, ENVIRONMENT
 from keras_mdl.runs.engine import RESULTS
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationError, IsolationTable
@@ -33,6 +33,18 @@ def base_path(folder, name):
 def slot_path(folder, name):
     """Where the slot that a job has trained is kept."""
     return pathlib.Path(folder, "slots", f"{name}.safetensors")
+
+
+def trained_model(settings, folder, seed):
+    """The base of a seed with all domains that share its trunk: what a
+    comparison has trained by `pointwise_sharing`, as one model."""
+    model = load_model(
+        base_path(folder, f"s{seed}-{settings.base.name}-{BASE}")
+    )
+    for entry in settings.domains:
+        name = f"s{seed}-{entry.name}-pointwise_sharing"
+        model = model.load_domain(slot_path(folder, name))
+    return model
 
 
 def train_base(job, folder):
