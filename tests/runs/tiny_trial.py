@@ -4,14 +4,13 @@ import sys
 
 import tiny
 
-from keras_mdl.runs import demo_story, networks
+from keras_mdl.runs import networks
 from keras_mdl.runs.compare import plan, trial
 
 networks.NETWORKS = {"resnet26": tiny.tiny_network}
 train_base = trial.train_base
 train_method = trial.train_method
 train_gates = trial.train_gates
-train_other = demo_story.train_other
 
 
 def compare(settings, out):

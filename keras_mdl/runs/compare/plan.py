@@ -185,6 +185,7 @@ def _where(settings, entry):
         "data": entry.to_dict(),
         "folder": os.path.abspath(settings.folder),
         "method": BASE,
+        "tensorboard": settings.tensorboard,
     }
 
 

@@ -27,6 +27,11 @@ _TYPES = {
 }  # fmt: skip
 
 
+def row_of(found):
+    """The row of a stored result: all but the course of its training."""
+    return {k: v for k, v in found["result"].items() if k != "history"}
+
+
 def read_rows(folder):
     """The rows of a comparison, as dicts with typed values.
 

@@ -9,7 +9,7 @@ from keras_mdl.files import locked, write_text
 from keras_mdl.report.compare_page import write_compare_report
 from keras_mdl.report.compare_summary import summarize_rows
 from keras_mdl.runs.compare.plan import jobs_of, refuse_changes
-from keras_mdl.runs.compare.rows import BASE, FILE
+from keras_mdl.runs.compare.rows import BASE, FILE, row_of
 from keras_mdl.runs.compare.trial import base_path
 from keras_mdl.runs.engine import RESULTS, format_duration, result_of
 from keras_mdl.runs.executors import open_engine
@@ -71,7 +71,7 @@ def compare(settings, out, processes=None, say=print, executor=None):
             _write_settings(settings, out)
             processes = processes or settings.processes
             with open_engine(out, executor, processes) as engine:
-                rows, failures = _run(engine, jobs, say)
+                rows, failures = train_all(engine, jobs, say)
             summary = _report(settings, rows, out)
     except BlockingIOError as error:
         raise FileExistsError(
@@ -136,17 +136,26 @@ def _require_bases(jobs, out):
                 )
 
 
-def _run(engine, jobs, say):
-    """Trains; `(rows in the order of the jobs, failures)`."""
+def train_all(engine, jobs, say):
+    """Trains what is missing, and says how it goes.
+
+    Args:
+        engine: An `Engine`.
+        jobs: Of `keras_mdl.runs.compare.plan`.
+        say: Function that shows a line of text.
+
+    Returns:
+        `(rows in the order of the jobs, failures)`.
+    """
     rows = {j.name: result_of(j, engine.folder) for j in jobs}
-    rows = {name: found and found["result"] for name, found in rows.items()}
+    rows = {name: found and row_of(found) for name, found in rows.items()}
     count = len(jobs)
 
     def there():
         return [row for row in rows.values() if row]
 
     def tell(found):
-        row, left = found["result"], engine.seconds_left()
+        row, left = row_of(found), engine.seconds_left()
         rows[found["job"]["name"]] = row
         write_csv(engine.folder / FILE, there())
         ending = f", about {format_duration(left)} left" if left else ""

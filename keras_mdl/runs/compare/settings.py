@@ -72,8 +72,9 @@ class CompareSettings:
         batch_size: Images in a step; default the recipes'.
         hold_out: Measure on each n-th TRAINING image, which is left out of
             the training, and do not look at validation images.
-        processes: Trainings at a time; default one for each core. Not part of
-            what is compared.
+        tensorboard: Whether each training writes logs for TensorBoard. Not
+            part of what is compared.
+        processes: Trainings at a time; default one for each core. The same.
         executor: What they run on, see `keras_mdl.runs.executors`. The same.
         folder: What relative paths of data are relative to. The same.
 
@@ -97,6 +98,7 @@ class CompareSettings:
     recipe: str = "quick-domain"
     batch_size: int | None = None
     hold_out: int | None = None
+    tensorboard: bool = False
     processes: int | None = None
     executor: str | dict = field(default="processes", hash=False)
     folder: pathlib.Path = pathlib.Path(".")

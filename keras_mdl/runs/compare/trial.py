@@ -70,7 +70,7 @@ def train_base(job, folder):
         recipe.dropout(name),
     )
     view = model.for_domain(name, phase="base")
-    done = fitting.fit(view, recipe, data, values["size"], values["seed"])
+    done = _fit(job, folder, view, recipe, data, values["size"])
     path = base_path(folder, job.name)
     path.parent.mkdir(exist_ok=True)
     isolation = IsolationTable()
@@ -119,7 +119,7 @@ def train_method(job, folder):
         stages.insert(0, head.replace(phase="head", learning_rate=rate))
     for stage in stages:
         view = model.for_domain(name, phase=stage.phase)
-        done = fitting.fit(view, stage, data, size, seed)
+        done = _fit(job, folder, view, stage, data, size)
     isolation.check(name, None if method.alone else model)
     changed = changed_copies(view, base)
     if changed:
@@ -158,7 +158,7 @@ def train_gates(job, folder):
         keras.utils.set_random_seed(seed)
         after = folded = model.folded([])  # a copy
         view = after.for_domain(name, phase=recipe.phase)
-        done = fitting.fit(view, recipe, data, size, seed)
+        done = _fit(job, folder, view, recipe, data, size)
     else:
         shared = share(
             model, data, recipe, size, options["gates"],
@@ -323,6 +323,15 @@ def _zero_adapters(model, name):
         kernel.assign(0 * kernel)
 
 
+def _fit(job, folder, view, recipe, data, size):
+    callbacks = []
+    if job.where.get("tensorboard"):
+        logs = pathlib.Path(folder, "tensorboard", job.name)
+        callbacks = [keras.callbacks.TensorBoard(logs, write_graph=False)]
+    seed = job.values["seed"]
+    return fitting.fit(view, recipe, data, size, seed, callbacks)
+
+
 def _row(job, data, view, done, identical, base_digest):
     cost, found = domain_cost(view), describe_environment()
     accuracy = done.final["val_accuracy"]
@@ -352,6 +361,7 @@ def _row(job, data, view, done, identical, base_digest):
         "others_bit_identical": identical,
         "base_sha256": base_digest,
         **{key: found.get(key, "") for key in ENVIRONMENT},
+        "history": done.history,
     }
     gc.collect()  # a graph of each method would fill the memory
     return row
