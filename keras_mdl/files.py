@@ -1,6 +1,7 @@
 """Files and folders that are either complete or untouched."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import shutil
@@ -46,6 +47,16 @@ def atomic_path(path):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(path):
+    """Removes temporary files of `path` whose writers were killed.
+
+    Only for who knows that nobody writes it at the moment.
+    """
+    path = pathlib.Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        left.unlink()
 
 
 def write_text(path, text):

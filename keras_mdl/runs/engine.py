@@ -20,7 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 
-from keras_mdl.files import locked, write_text
+from keras_mdl.files import locked, remove_leftovers, write_text
 from keras_mdl.processes import named
 
 RESULTS, LOGS = "results", "logs"
@@ -132,8 +132,7 @@ def _run_job(job, folder):
     with locked(log.with_suffix(".lock")):
         if path.exists():
             return
-        for left in folder.glob(f"*/.{job.name}[.-]*"):
-            left.unlink()  # by a worker that was killed while writing
+        remove_leftovers(path)
         with _said_in(log):
             start = time.perf_counter()
             try:

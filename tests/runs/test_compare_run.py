@@ -108,6 +108,15 @@ def test_a_size_that_does_not_suit_the_network_writes_nothing(run, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_an_executor_that_is_not_installed_writes_nothing(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"keras-mdl\[cluster\]"):
+        run(executor="submitit")
+    assert not (tmp_path / "out").exists()
+
+
 def test_one_at_a_time(run, tmp_path):
     (tmp_path / "out").mkdir()
     with open(tmp_path / "out" / ".lock", "w") as f:

@@ -213,8 +213,9 @@ def test_leaving_early_ends_the_workers(tmp_path):
 
 
 def test_leftovers_of_a_killed_worker_are_removed(tmp_path):
-    left = tmp_path / "bases" / ".job0.keras.x1.keras"
-    left.parent.mkdir()
+    path = jobs(1)[0].result_path(tmp_path)
+    path.parent.mkdir()
+    left = path.with_name(f".{path.name}.x1.json")
     left.touch()
     drive(tmp_path, "processes")
     assert not left.exists()

@@ -12,7 +12,11 @@ from keras_mdl.runs.compare.plan import jobs_of, refuse_changes
 from keras_mdl.runs.compare.rows import BASE, FILE, row_of
 from keras_mdl.runs.compare.trial import base_path
 from keras_mdl.runs.engine import RESULTS, format_duration, result_of
-from keras_mdl.runs.executors import open_engine
+from keras_mdl.runs.executors import (
+    checked_executor,
+    open_engine,
+    require_executor,
+)
 from keras_mdl.runs.networks import build_network
 from keras_mdl.runs.records import write_csv
 
@@ -61,8 +65,9 @@ def compare(settings, out, processes=None, say=print, executor=None):
         RuntimeError: If the executor is not installed.
     """
     out = pathlib.Path(out)
-    check(settings, out)
     executor = executor or settings.executor
+    require_executor(checked_executor(executor)[0])
+    check(settings, out)
     out.mkdir(parents=True, exist_ok=True)
     try:
         with locked(out / ".lock", wait=False):

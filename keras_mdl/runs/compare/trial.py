@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_mdl.data import DomainData
+from keras_mdl.files import remove_leftovers
 from keras_mdl.models import load_model
 from keras_mdl.models.cost import changed_copies, domain_cost
 from keras_mdl.runs import fitting
@@ -71,8 +72,7 @@ def train_base(job, folder):
     )
     view = model.for_domain(name, phase="base")
     done = _fit(job, folder, view, recipe, data, values["size"])
-    path = base_path(folder, job.name)
-    path.parent.mkdir(exist_ok=True)
+    path = _ready(base_path(folder, job.name))
     isolation = IsolationTable()
     isolation.record("trained", model.fingerprint())
     save_checked(model, path, isolation)
@@ -128,9 +128,7 @@ def train_method(job, folder):
             f"{', '.join(changed)}"
         )
     if not method.alone:
-        path = slot_path(folder, job.name)
-        path.parent.mkdir(exist_ok=True)
-        model.save_domain(name, path)
+        model.save_domain(name, _ready(slot_path(folder, job.name)))
     return _row(job, data, view, done, True, digest)
 
 
@@ -321,6 +319,13 @@ def _zero_adapters(model, name):
         raise ValueError("Only residual adapters can start from zero")
     for kernel in kernels:
         kernel.assign(0 * kernel)
+
+
+def _ready(path):
+    """The path, to be written by nobody else than this job."""
+    path.parent.mkdir(exist_ok=True)
+    remove_leftovers(path)
+    return path
 
 
 def _fit(job, folder, view, recipe, data, size):
