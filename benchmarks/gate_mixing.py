@@ -35,8 +35,7 @@ import stored
 from environment import environment
 from keras import ops
 
-from keras_mdl.layers import mixed_depthwise
-from keras_mdl.layers.depthwise import shifts_are_faster
+from keras_mdl.layers import depthwise
 
 RESULTS = stored.RESULTS / "gate_mixing.csv"
 LAYERS = {"early": (72, 64), "late": (9, 512)}
@@ -55,8 +54,8 @@ def form_of(name):
         )
 
     def mixed(x, s, kernels):
-        mixed_depthwise.shifts_are_faster = lambda: name == "shifts"
-        return mixed_depthwise.depthwise_per_image(
+        depthwise.shifts_are_faster = lambda: name == "shifts"
+        return depthwise.depthwise_per_image(
             x, ops.einsum("bt,tijc->bijc", s, kernels)
         )
 
@@ -135,7 +134,7 @@ def main():
     if args.memory:
         print(measure_memory(*json.loads(args.memory)))
         return
-    chosen = "shifts" if shifts_are_faster() else "channels"
+    chosen = "shifts" if depthwise.shifts_are_faster() else "channels"
     for case in itertools.product(LAYERS, (1, 32), (2, 5, 10), (False, True)):
         if not finished(args, *case):
             stored.append(args.out, list(compare(args, chosen, *case)))

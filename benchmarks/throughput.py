@@ -98,7 +98,9 @@ def mobilenet_v2(width, size, domains):
         classes=CLASSES,
         classifier_activation=None,
     )
-    slotted = keras_mdl.from_keras(plain, keras_mdl.Domain("domain0", CLASSES))
+    slotted = keras_mdl.models.from_keras(
+        plain, keras_mdl.Domain("domain0", CLASSES), "0..255", verbose=0
+    )
     for i in range(1, domains):
         slotted = slotted.with_domain(keras_mdl.Domain(f"domain{i}", CLASSES))
     return {"plain_keras": plain, **views(slotted)}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from keras_mdl.report.text import format_table
+from keras_mdl.tables import format_table
 
 NEW, TRAINED, UNCHANGED = "new", "trained", "unchanged"
 CHANGED, MISSING = "CHANGED", "MISSING"
@@ -104,7 +104,7 @@ class IsolationTable:
             [r.step, *(r.states.get(p, "") for p in self.parts)]
             for r in self.rows
         ]
-        return format_table([heading, *rows])
+        return format_table([heading, *rows], "<")
 
 
 def _state(part, digest, before, trained):

@@ -21,7 +21,7 @@ from keras_mdl.data import decathlon
 from keras_mdl.domains import Domain
 from keras_mdl.models import build_dense_resnet26, build_resnet26
 from keras_mdl.models.cost import domain_cost
-from keras_mdl.report.text import format_table
+from keras_mdl.tables import format_table
 from keras_mdl.training import METHODS, get_method
 
 BASE = "imagenet12"
@@ -110,13 +110,13 @@ def _count(network, method, base):
     return {
         "network": network,
         "method": method,
-        "numbers": cost.numbers,
+        "numbers": cost.parameters,
         "bytes": cost.bytes,
         "statistics": cost.statistics,
         "total": total,
         "total_with_heads": total + per_class * classes,
         "to_dense": total / DENSE_RESNET26,
-        "to_own": total / own.numbers,
+        "to_own": total / own.parameters,
         "printed": PRINTED.get((network, method), ""),
         "macs": cost.macs - head_macs,
         "macs_folded": cost.macs_folded - head_macs,
