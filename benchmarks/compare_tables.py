@@ -3,6 +3,7 @@
 import functools
 
 import stored
+from stored import distinct, markdown
 
 from keras_mdl.report.compare_summary import summarize_rows
 from keras_mdl.runs.compare.rows import BASE, read_rows
@@ -10,7 +11,7 @@ from keras_mdl.runs.compare.rows import BASE, read_rows
 # Folders in `results/`: the comparison, the same one with fewer images, and
 # the one on dense convolutions.
 MAIN, SHORT, DENSE = "methods", "methods_short", "methods_dense"
-# Domains of `learning_rates.py`: for the rates, and for variants of methods.
+# Domains of `learning_rates.yaml`, and of `learning_variants.yaml`.
 TUNED_ON, ASKED_ON = ("fashion",), ("flowers", "omniglot")
 
 
@@ -30,23 +31,24 @@ def _rows(name, domains):
 def methods_table(name):
     found = summary(name)
     lines = [
-        "| validation accuracy, % | "
-        + " | ".join(found.domains)
-        + " | mean | S | numbers of its own | adds kB | MMACs | s |",
-        "|---|---|" + "---|" * (len(found.domains) + 5),
+        [
+            m.method,
+            *(_percent(m.accuracy[d]) for d in found.domains),
+            _percent(m.mean),
+            f"{m.score:,.0f}",
+            f"{m.costs['numbers_with_head']:,.0f}",
+            f"{m.costs['stored_bytes'] / 1000:,.0f}",
+            f"{m.costs['macs_folded'] / 1e6:.1f}",
+            f"{m.costs['seconds']:.0f}",
+        ]
+        for m in found.methods
     ]
-    for m in found.methods:
-        cells = [_percent(m.accuracy[d]) for d in found.domains]
-        lines.append(
-            f"| {m.method} | {' | '.join(cells)} | {_percent(m.mean)} | "
-            f"{m.score:,.0f} | {m.costs['numbers_with_head']:,.0f} | "
-            f"{m.costs['stored_bytes'] / 1000:,.0f} | "
-            f"{m.costs['macs_folded'] / 1e6:.1f} | {m.costs['seconds']:.0f} |"
-        )
-    seeds = ", ".join(map(str, sorted(found.seeds)))
-    lines += [
-        "",
-        f"Mean over seeds {seeds}, ± half the range between them; all methods "
+    return markdown(
+        ["validation accuracy, %", *found.domains, "mean", "S",
+         "numbers of its own", "adds kB", "MMACs", "s"],
+        lines,
+        f"Mean over seeds {', '.join(map(str, sorted(found.seeds)))}, ± half "
+        "the range between them; all methods "
         "of a seed start from the same base (miniimagenet, "
         f"{_percent(found.base)} % there). {_seen(name)} training images are "
         f"seen of a domain. {found.score_note} Numbers, bytes "
@@ -57,33 +59,31 @@ def methods_table(name):
         "Trunk and base bit-identical after every training: "
         f"{'yes' if found.isolated else 'NO'}. "
         f"{found.environment['cpu']}.",
-        "",
-    ]
-    return "\n".join(lines)
+    )  # fmt: skip
 
 
 def length_table():
     """Few images against many, on the domains that both have."""
     short = summary(SHORT)
     long = summary(MAIN, short.domains)
-    few, many = ({m.method: m for m in s.methods} for s in (short, long))
-    lines = [
-        f"| mean of {', '.join(short.domains)}, % | {_seen(SHORT)} images | "
-        f"{_seen(MAIN, short.domains)} images | against classifier_only |",
-        "|---|---|---|---|",
-    ]
-    plain = [s["classifier_only"].mean.mean for s in (few, many)]
+    few, many = ({m.method: m.mean for m in s.methods} for s in (short, long))
+    lines = []
     for name in few:
-        means = [s[name].mean for s in (few, many)]
         gains = [
-            f"{100 * (m.mean - p):+.1f}"
-            for m, p in zip(means, plain, strict=True)
+            f"{100 * (s[name].mean - s['classifier_only'].mean):+.1f}"
+            for s in (few, many)
         ]
-        lines.append(
-            f"| {name} | {_percent(means[0])} | {_percent(means[1])} | "
-            f"{gains[0]} -> {gains[1]} |"
-        )
-    return "\n".join([*lines, ""])
+        means = [_percent(s[name]) for s in (few, many)]
+        lines.append([name, *means, " -> ".join(gains)])
+    return markdown(
+        [
+            f"mean of {', '.join(short.domains)}, %",
+            f"{_seen(SHORT)} images",
+            f"{_seen(MAIN, short.domains)} images",
+            "against classifier_only",
+        ],
+        lines,
+    )
 
 
 def _seen(name, domains=None):
@@ -101,11 +101,8 @@ def rates_table(name):
     """Accuracy over learning rates, method by method."""
     rows = [r for r in stored.rows(name) if r["domain"] in TUNED_ON]
     rates = sorted({float(r["learning_rate"]) for r in rows})
-    lines = [
-        "| accuracy, % | epochs | " + " | ".join(map(str, rates)) + " |",
-        "|---|---|" + "---|" * len(rates),
-    ]
-    for case in dict.fromkeys((r["method"], r["epochs"]) for r in rows):
+    lines = []
+    for case in distinct(rows, "method", "epochs"):
         found = {
             float(r["learning_rate"]): f"{100 * float(r['accuracy']):.1f}"
             for r in rows
@@ -113,9 +110,9 @@ def rates_table(name):
         }
         best = max(found, key=lambda rate, f=found: float(f[rate]))
         found[best] = f"**{found[best]}**"
-        cells = [*case, *(found.get(rate, "-") for rate in rates)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _on_training_images(rows)])
+        lines.append([*case, *(found.get(rate, "-") for rate in rates)])
+    heading = ["accuracy, %", "epochs", *rates]
+    return markdown(heading, lines, _on_training_images(rows))
 
 
 def variants_table():
@@ -126,26 +123,17 @@ def variants_table():
     found = {}
     for r in rows:
         method, _, variant = r["method"].partition(" ")
-        case = r["domain"], method, r["epochs"]
-        of_case = found.setdefault(case, {})
-        of_rate = of_case.setdefault(variant, {})
-        of_rate[r["learning_rate"]] = 100 * float(r["accuracy"])
-    variants = dict.fromkeys(v for cells in found.values() for v in cells)
+        of_case = found.setdefault((r["domain"], method, r["epochs"]), {})
+        text = f"{100 * float(r['accuracy']):.1f} ({r['learning_rate']})"
+        of_case.setdefault(variant, []).append(text)
+    variants = list(dict.fromkeys(v for cells in found.values() for v in cells))
     lines = [
-        "| accuracy, % (rate) | | epochs | "
-        + " | ".join(v or "as published" for v in variants)
-        + " |",
-        "|---|---|---|" + "---|" * len(variants),
+        [*case, *(", ".join(cells.get(v, "-")) for v in variants)]
+        for case, cells in sorted(found.items(), key=lambda item: item[0][0])
     ]
-    for case, cells in sorted(found.items(), key=lambda item: item[0][0]):
-        texts = [
-            ", ".join(f"{a:.1f} ({rate})" for rate, a in cells[v].items())
-            if v in cells
-            else "-"
-            for v in variants
-        ]
-        lines.append("| " + " | ".join([*case, *texts]) + " |")
-    return "\n".join([*lines, "", _on_training_images(rows)])
+    named = [v or "as published" for v in variants]
+    heading = ["accuracy, % (rate)", "", "epochs", *named]
+    return markdown(heading, lines, _on_training_images(rows))
 
 
 def _on_training_images(rows):
@@ -154,10 +142,9 @@ def _on_training_images(rows):
         f"{r['validation_images']} others to measure with"
         for r in rows
     }
-    r = rows[0]
     return (
-        f"Seed {r['seed']} alone. TRAINING images ({'; '.join(sizes.values())})"
-        f". {r['cpu']}.\n"
+        f"Seed {rows[0]['seed']} alone. TRAINING images "
+        f"({'; '.join(sizes.values())}). {rows[0]['cpu']}."
     )
 
 

@@ -1,29 +1,34 @@
 """Trained networks, exported in every mode: what do they lose, and share?
 
-    python benchmarks/export_accuracy.py --data DIR --seeds 0 1
+    python benchmarks/export_accuracy.py benchmarks/do_conv.yaml runs/do_conv
 
-Per seed, the domains that `do_conv.py` (slot_plain) has trained on one trunk
-are put into one model and exported in every mode and form, calibrated on
-training images and verified on VALIDATION images. One row per seed, mode and
-domain goes to `results/export_accuracy.csv`: the accuracy in Keras, with the
-trunk on its int8 grid, and of the exported file (every form of which gives
-the same bits, or the export fails), the bytes, and the part of the trunk's
-bytes that the file shares. Rows that exist are not run again.
+Per seed, the domains that a comparison has trained on one trunk (by
+`pointwise_sharing`) are put into one model and exported in every mode and form,
+calibrated on training images and verified on VALIDATION images. One row per
+seed, mode and domain goes to `results/export_accuracy.csv`: the accuracy in
+Keras, with the trunk on its int8 grid, and of the exported file (every form of
+which gives the same bits, or the export fails), the bytes, and the part of the
+trunk's bytes that the file shares. Rows that exist are not run again.
 
-`--keep DIR` keeps the exports of the first seed.
+`--keep DIR` keeps the exports of the first seed, with their images.
 """
 
+import argparse
 import pathlib
 import tempfile
 import time
 
-import sharing
-import soft_sharing
+import numpy as np
+import stored
+from environment import environment
+from keras_mdl_export import load
 from keras_mdl_export.modes import MODES
 
-from keras_mdl.runs.exporting import export_with_data
+from keras_mdl.runs.compare import read_settings
+from keras_mdl.runs.compare.trial import trained_model
+from keras_mdl.runs.exporting import evenly_spread, export_with_data
 
-RESULTS = sharing.RESULTS.parent / "export_accuracy.csv"
+RESULTS = stored.RESULTS / "export_accuracy.csv"
 # Everything is to be reported here, nothing refused.
 ANYTHING = {
     "min_shared": 0.0,
@@ -33,20 +38,30 @@ ANYTHING = {
 
 
 def main():
-    p = sharing.parser(__doc__, RESULTS, [0, 1])
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("settings", type=pathlib.Path, help="of the comparison")
+    p.add_argument("folder", type=pathlib.Path, help="of the comparison")
+    p.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     p.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
-    p.add_argument("--slots", default="slot_plain")
+    p.add_argument("--out", type=pathlib.Path, default=RESULTS)
     p.add_argument("--keep", type=pathlib.Path)
-    args = sharing.parse(p)
+    args = p.parse_args()
+    args.compared = s = read_settings(args.settings)
     for seed in args.seeds:
-        model = soft_sharing.trained_model(args, seed)
-        names = [args.base, *sharing.DOMAINS]
-        data = {name: sharing.load_domain(args, name) for name in names}
+        entries = (s.base, *s.domains)
+        data = {e.name: e.load(s.folder, s.size) for e in entries}
+        model = trained_model(s, args.folder, seed)
         for mode in args.modes:
-            # The rows of a mode are written together; this is the last.
-            last = names[-1]
-            if not sharing.done(args, seed=seed, domain=last, method=mode):
+            if not done(args, seed, mode):
                 run(args, seed, model, data, mode)
+
+
+def done(args, seed, mode):
+    """Whether there are rows; those of a mode are written together."""
+    return args.out.exists() and any(
+        (r["seed"], r["method"]) == (str(seed), mode)
+        for r in stored.rows(args.out)
+    )
 
 
 def run(args, seed, model, data, mode):
@@ -56,31 +71,57 @@ def run(args, seed, model, data, mode):
         if args.keep and seed == args.seeds[0]:
             folder = args.keep / mode
         report = export_with_data(
-            model, data, folder, args.size, mode=mode, **ANYTHING
+            model, data, folder, args.compared.size, mode=mode, **ANYTHING
         )
         print(report, flush=True)
+        if args.keep and seed == args.seeds[0]:
+            keep_images(args, data, folder)
     seconds = round(time.perf_counter() - start)
-    for row in report.domains:
-        sharing.write(
-            args,
-            seed,
-            data[row["domain"]],
-            method=mode,
-            accuracy=round(row["accuracy"], 4),
-            seconds=seconds,
-            accuracy_keras=round(row["accuracy_keras"], 4),
-            accuracy_quantized=round(row["accuracy_quantized"], 4),
-            agreement=round(row["agreement"], 4),
-            snr_db=round(row["snr_db"], 1),
-            images=row["images"],
-            file_bytes=row["complete"],
-            own_bytes=row["prefix"],
-            pack_bytes=row["pack"] or "",
-            shared=round(row["shared"], 4),
-            unshared_kernels=len(row["unshared"]),
-            trunk_bytes=report.sizes.get("trunk", 0),
-            bundle_bytes=report.sizes["bundle"],
-        )
+    found = [
+        {
+            "seed": seed,
+            "domain": row["domain"],
+            "classes": data[row["domain"]].domain.num_classes,
+            "method": mode,
+            "accuracy": round(row["accuracy"], 4),
+            # As the rows of trainings have them.
+            "parameters_private": 0,
+            "parameters_shared": 0,
+            "others_bit_identical": "",
+            "train_images": data[row["domain"]].size("train"),
+            "validation_images": data[row["domain"]].size("validation"),
+            "base": args.compared.base.name,
+            "width": args.compared.width,
+            "size": args.compared.size,
+            "epochs": 0,
+            "seconds": seconds,
+            "accuracy_keras": round(row["accuracy_keras"], 4),
+            "accuracy_quantized": round(row["accuracy_quantized"], 4),
+            "agreement": round(row["agreement"], 4),
+            "snr_db": round(row["snr_db"], 1),
+            "images": row["images"],
+            "file_bytes": row["complete"],
+            "own_bytes": row["prefix"],
+            "pack_bytes": row["pack"] or "",
+            "shared": round(row["shared"], 4),
+            "unshared_kernels": len(row["unshared"]),
+            "trunk_bytes": report.sizes.get("trunk", 0),
+            "bundle_bytes": report.sizes["bundle"],
+            **environment(),
+        }
+        for row in report.domains
+    ]
+    stored.append(args.out, found)
+
+
+def keep_images(args, data, folder):
+    """Images, labels and our answers, for a check with another runtime."""
+    classifiers, kept = load(folder, "models"), {}
+    for name, domain_data in data.items():
+        x, y = evenly_spread(domain_data, "validation", args.compared.size, 100)
+        kept[name], kept[f"{name}_labels"] = x, y
+        kept[f"{name}_expected"] = classifiers[name](x).argmax(-1)
+    np.savez_compressed(folder.with_suffix(".npz"), **kept)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,6 @@ that exist are not measured again.
 """
 
 import argparse
-import csv
 import itertools
 import json
 import pathlib
@@ -32,13 +31,13 @@ import time
 
 import keras
 import numpy as np
+import stored
 from environment import environment
 from keras import ops
 
-from keras_mdl.layers import mixed_depthwise
-from keras_mdl.layers.depthwise import shifts_are_faster
+from keras_mdl.layers import depthwise
 
-RESULTS = pathlib.Path(__file__).parent / "results" / "gate_mixing.csv"
+RESULTS = stored.RESULTS / "gate_mixing.csv"
 LAYERS = {"early": (72, 64), "late": (9, 512)}
 FORMS = ("sum", "channels", "shifts")
 _PASS = {False: "forward", True: "forward+backward"}
@@ -55,8 +54,8 @@ def form_of(name):
         )
 
     def mixed(x, s, kernels):
-        mixed_depthwise.shifts_are_faster = lambda: name == "shifts"
-        return mixed_depthwise.depthwise_per_image(
+        depthwise.shifts_are_faster = lambda: name == "shifts"
+        return depthwise.depthwise_per_image(
             x, ops.einsum("bt,tijc->bijc", s, kernels)
         )
 
@@ -135,31 +134,19 @@ def main():
     if args.memory:
         print(measure_memory(*json.loads(args.memory)))
         return
-    chosen = "shifts" if shifts_are_faster() else "channels"
+    chosen = "shifts" if depthwise.shifts_are_faster() else "channels"
     for case in itertools.product(LAYERS, (1, 32), (2, 5, 10), (False, True)):
         if not finished(args, *case):
-            write(args, list(compare(args, chosen, *case)))
+            stored.append(args.out, list(compare(args, chosen, *case)))
 
 
 def finished(args, layer, batch, domains, backward):
-    if not args.out.exists():
-        return False
     case = (layer, str(batch), str(domains), _PASS[backward])
-    with open(args.out, newline="") as f:
-        return any(
-            case == (r["layer"], r["batch"], r["domains"], r["pass"])
-            and r["backend"] == keras.backend.backend()
-            for r in csv.DictReader(f)
-        )
-
-
-def write(args, rows):
-    new = not args.out.exists()
-    with open(args.out, "a", newline="") as f:
-        writer = csv.DictWriter(f, list(rows[0]))
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
+    return args.out.exists() and any(
+        case == (r["layer"], r["batch"], r["domains"], r["pass"])
+        and r["backend"] == keras.backend.backend()
+        for r in stored.rows(args.out)
+    )
 
 
 def compare(args, chosen, layer, batch, domains, backward):

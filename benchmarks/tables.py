@@ -5,16 +5,20 @@ python benchmarks/tables.py
 
 import pathlib
 import re
-import statistics
+from statistics import mean
 
 import compare_tables
 import export_tables
-import gate_tables
 import stored
+from stored import distinct, markdown, spread
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "export" / "README.md",
+    *sorted((ROOT / "docs" / "results").glob("*.md")),
+)
 METHODS = ("classifier_only", "pointwise_sharing", "individual")
 
 
@@ -42,51 +46,16 @@ def with_tables(text):
     )
 
 
-def sharing_table():
-    rows = stored.rows("sharing.csv")
-    base = [r for r in rows if r["method"] == "base"]
-    rows = [r for r in rows if r["method"] in METHODS]
-    domains = list(dict.fromkeys(r["domain"] for r in rows))
-    seeds = sorted({r["seed"] for r in rows})
-    lines = [
-        "| validation accuracy, % | classes | " + " | ".join(METHODS) + " |",
-        "|---|---|" + "---|" * len(METHODS),
-    ]
-    for domain in domains:
-        own = [r for r in rows if r["domain"] == domain]
-        cells = [_spread(own, m) for m in METHODS]
-        lines.append(
-            f"| {domain} | {own[0]['classes']} | " + " | ".join(cells) + " |"
-        )
-    means = [_format([_mean(rows, m, seed) for seed in seeds]) for m in METHODS]
-    lines.append("| **mean** | | " + " | ".join(means) + " |")
-    numbers = [_numbers(rows, m) for m in METHODS]
-    lines.append(
-        "| numbers of its own, head included (mean) | | "
-        + " | ".join(numbers)
-        + " |"
-    )
-    first = rows[0]
-    kept = all(
-        r["others_bit_identical"] == "True"
-        for r in rows
-        if r["method"] != "individual"
-    )
-    lines += [
-        "",
-        f"Mean over seeds {', '.join(seeds)}, ± half the range between them. "
-        f"ResNet-26 at width {first['width']} on {first['size']}x"
-        f"{first['size']} pixels, started from a base trained on "
-        f"{first['base']} ({_format([float(r['accuracy']) for r in base])} % "
-        f"there). Each method saw {_seen(rows)} training images of a domain, "
-        "the same number for all three. Other "
-        "domains and trunk bit-identical after every run: "
-        f"{'yes' if kept else 'NO'}. {first['cpu']}, {first['cores']} cores; "
-        "`python benchmarks/sharing.py --data DIR`, rows in "
-        "`benchmarks/results/sharing.csv`.",
-        "",
-    ]
-    return "\n".join(lines)
+def _by_seed(rows, column="accuracy"):
+    """Means over domains, one for each seed."""
+    found = {}
+    for r in rows:
+        found.setdefault(r["seed"], []).append(float(r[column]))
+    return {seed: mean(values) for seed, values in sorted(found.items())}
+
+
+def _of(rows, **values):
+    return [r for r in rows if all(r[k] == v for k, v in values.items())]
 
 
 def _seen(rows):
@@ -94,170 +63,142 @@ def _seen(rows):
     return f"{min(seen) // 1000},000 to {max(seen) // 1000},000"
 
 
-def _values(rows, method):
-    return [float(r["accuracy"]) for r in rows if r["method"] == method]
+def _network(r):
+    return f"idth {r['width']}{{}} {r['size']}x{r['size']} pixels"
 
 
-def _spread(rows, method):
-    values = _values(rows, method)
-    return _format(values) if values else "-"
-
-
-def _format(values):
-    half = (max(values) - min(values)) / 2
-    return f"{100 * statistics.mean(values):.1f} ± {100 * half:.1f}"
-
-
-def _mean(rows, method, seed):
-    return statistics.mean(
-        _values([r for r in rows if r["seed"] == seed], method)
+def sharing_table():
+    rows = stored.rows("sharing.csv")
+    base = [float(r["accuracy"]) for r in _of(rows, method="base")]
+    rows = [r for r in rows if r["method"] in METHODS]
+    lines = []
+    for domain in distinct(rows, "domain"):
+        own = _of(rows, domain=domain)
+        found = [_by_seed(_of(own, method=m)).values() for m in METHODS]
+        lines.append([domain, own[0]["classes"], *map(spread, found)])
+    by_method = [_of(rows, method=m) for m in METHODS]
+    means = [spread(_by_seed(own).values()) for own in by_method]
+    lines.append(["**mean**", "", *means])
+    numbers = [mean(int(r["parameters_private"]) for r in m) for m in by_method]
+    lines.append(
+        [
+            "numbers of its own, head included (mean)",
+            "",
+            *(f"{n:,.0f}" for n in numbers),
+        ]
     )
-
-
-def _numbers(rows, method):
-    own = [r for r in rows if r["method"] == method]
-    return f"{statistics.mean(int(r['parameters_private']) for r in own):,.0f}"
+    first = rows[0]
+    kept = all(
+        r["others_bit_identical"] == "True"
+        for r in rows
+        if r["method"] != "individual"
+    )
+    return markdown(
+        ["validation accuracy, %", "classes", *METHODS],
+        lines,
+        f"Mean over seeds {', '.join(sorted(distinct(rows, 'seed')))}, ± half "
+        "the range between them. "
+        f"ResNet-26 at w{_network(first).format(' on')}, started from a base "
+        f"trained on {first['base']} ({spread(base)} % there). Each method "
+        f"saw {_seen(rows)} training images of a domain, the same number for "
+        "all three. Other domains and trunk bit-identical after every run: "
+        f"{'yes' if kept else 'NO'}. {first['cpu']}, {first['cores']} cores; "
+        "`keras-mdl compare benchmarks/sharing.yaml --out DIR`, rows in "
+        "`benchmarks/results/sharing.csv`.",
+    )
 
 
 def do_table():
     rows = stored.rows("do_conv.csv")
-    lines = [
-        "| validation accuracy, % | plain slot | DO slot | difference | "
-        "plain stem | DO stem | difference |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    domains = list(
-        dict.fromkeys(r["domain"] for r in rows if r["method"] != "base")
-    )
+    lines, domains = [], distinct(rows, "domain")
+    domains = [d for d in domains if _of(rows, domain=d, method="slot_do")]
     for domain in [*domains, None]:
-        cells = []
+        line = [domain or "**mean**"]
         for kind in ("slot", "stem"):
             plain, do = (
-                _by_seed(rows, f"{kind}_{k}", domain, domains)
-                for k in ("plain", "do")
+                _by_seed(
+                    [
+                        r
+                        for r in _of(rows, method=f"{kind}_{variant}")
+                        if domain in (None, r["domain"])
+                    ]
+                )
+                for variant in ("plain", "do")
             )
-            seeds = sorted(set(plain) & set(do))
-            cells += [
-                _format([v[s] for s in seeds]) if seeds else "-"
-                for v in (plain, do)
-            ]
-            cells.append(_difference([do[s] - plain[s] for s in seeds]))
-        name = domain or "**mean**"
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+            gains = [do[seed] - plain[seed] for seed in plain]
+            line += [spread(plain.values()), spread(do.values())]
+            line.append(spread(gains, "+"))
+        lines.append(line)
     first = rows[0]
-    seeds = sorted({r["seed"] for r in rows})
-    lines += [
-        "",
-        f"Mean over seeds {', '.join(seeds)}, ± half the range between them; "
-        "differences are taken seed by seed. Width "
-        f"{first['width']}, {first['size']}x{first['size']} pixels, "
-        f"{_seen(rows)} training images of a domain. The slots start from a "
-        f"base trained on {first['base']}; the dense networks from nothing. "
-        f"{first['cpu']}, {first['cores']} cores.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _by_seed(rows, method, domain, domains):
-    """`{seed: accuracy}` on a domain, or the mean over all of them."""
-    found = {}
-    for r in rows:
-        if r["method"] == method and domain in (None, r["domain"]):
-            found.setdefault(r["seed"], []).append(float(r["accuracy"]))
-    whole = 1 if domain else len(domains)
-    return {s: statistics.mean(v) for s, v in found.items() if len(v) == whole}
-
-
-def _difference(values):
-    if not values:
-        return "-"
-    half = (max(values) - min(values)) / 2
-    return f"{100 * statistics.mean(values):+.1f} ± {100 * half:.1f}"
+    return markdown(
+        ["validation accuracy, %", "plain slot", "DO slot", "difference",
+         "plain stem", "DO stem", "difference"],
+        lines,
+        f"Mean over seeds {', '.join(sorted(distinct(rows, 'seed')))}, ± half "
+        "the range between them; differences are taken seed by seed. "
+        f"W{_network(first).format(',')}, {_seen(rows)} training images of a "
+        f"domain. The slots start from a base trained on {first['base']}; the "
+        f"dense networks from nothing. {first['cpu']}, {first['cores']} cores.",
+    )  # fmt: skip
 
 
 def time_table():
-    lines = [
-        "| step time against plain | ratio | range | rounds |",
-        "|---|---|---|---|",
-    ]
     names = {"slot_do": "DO slots", "stem_do": "DO stem, dense network"}
-    for r in stored.rows("do_conv_time.csv"):
-        lines.append(
-            f"| {names[r['run']]}, {r['backend']} | {r['ratio_to_plain']} | "
-            f"{r['ratio_min']} to {r['ratio_max']} | {r['rounds']} |"
-        )
-    return "\n".join([*lines, ""])
+    return markdown(
+        ["step time against plain", "ratio", "range", "rounds"],
+        [
+            [
+                f"{names[r['run']]}, {r['backend']}",
+                r["ratio_to_plain"],
+                f"{r['ratio_min']} to {r['ratio_max']}",
+                r["rounds"],
+            ]
+            for r in stored.rows("do_conv_time.csv")
+        ],
+    )
 
 
 def soft_table():
     rows = [r for r in stored.rows("soft_sharing.csv") if r["method"] != "base"]
-    domains = list(dict.fromkeys(r["domain"] for r in rows))
-    cases = list(dict.fromkeys(r["method"] for r in rows))
-    lines = [
-        "| layers | trains | start | "
-        + " | ".join(domains)
-        + " | mean | folded, mean | variation |",
-        "|---|---|---|" + "---|" * (len(domains) + 3),
+    domains = distinct(rows, "domain")
+    hard = [
+        _by_seed(_of(rows, domain=d), "accuracy_hard").values() for d in domains
     ]
-    hard = [_hard(rows, d) for d in domains]
-    lines.append(
-        "| hard slot, % | | | "
-        + " | ".join(_format(h) for h in hard)
-        + f" | {100 * statistics.mean(map(statistics.mean, hard)):.1f} | | |"
-    )
-    for case in sorted(cases, key=_case_order):
-        own = [r for r in rows if r["method"] == case]
-        gains = {
-            d: [_gain(r, "accuracy") for r in own if r["domain"] == d]
+    total = f"{100 * mean(map(mean, hard)):.1f}"
+    lines = [["hard slot, %", "", "", *map(spread, hard), total, "", ""]]
+    for case in sorted(distinct(rows, "method"), key=_case_order):
+        own = _of(rows, method=case)
+        gains = [
+            spread([_gain(r, "accuracy") for r in own if r["domain"] == d], "+")
             for d in domains
-        }
-        folded = [_gain(r, "accuracy_collapsed") for r in own]
-        whole = None not in folded
-        lines.append(
-            "| "
-            + " | ".join(case.split("/"))
-            + " | "
-            + " | ".join(_difference(gains[d]) for d in domains)
-            + f" | {_mean_gain([_gain(r, 'accuracy') for r in own])} | "
-            + (f"{_mean_gain(folded)} | " if whole else "- | ")
-            + (
-                f"{max(float(r['variation']) for r in own):.2f} |"
-                if whole
-                else "- |"
-            )
-        )
-    first, seeds = rows[0], sorted({r["seed"] for r in rows})
-    lines += [
-        "",
+        ]
+        line = [*case.split("/"), *gains, _mean_gain(own, "accuracy")]
+        if all(r["accuracy_collapsed"] for r in own):
+            variation = max(float(r["variation"]) for r in own)
+            line += [_mean_gain(own, "accuracy_collapsed"), f"{variation:.2f}"]
+        else:
+            line += ["-", "-"]
+        lines.append(line)
+    return markdown(
+        ["layers", "trains", "start", *domains, "mean", "folded, mean",
+         "variation"],
+        lines,
         "First row: validation accuracy of the hard slots. All others: change "
-        f"against it in points, mean over seeds {', '.join(seeds)}, ± half the "
-        "range between them. Folded: gates replaced by their mean weights. "
-        "Variation: the largest over layers, domains and seeds. Width "
-        f"{first['width']}, {first['size']}x{first['size']} pixels, "
-        f"{len(domains)} target domains, {_seen(rows)} training images each.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _hard(rows, domain):
-    found = {
-        r["seed"]: float(r["accuracy_hard"])
-        for r in rows
-        if r["domain"] == domain
-    }
-    return list(found.values())
+        "against it in points, mean over seeds "
+        f"{', '.join(sorted(distinct(rows, 'seed')))}, ± half the range "
+        "between them. Folded: gates replaced by their mean weights. "
+        "Variation: the largest over layers, domains and seeds. "
+        f"W{_network(rows[0]).format(',')}, {len(domains)} target domains, "
+        f"{_seen(rows)} training images each.",
+    )  # fmt: skip
 
 
 def _gain(row, column):
-    if not row[column]:
-        return None
     return float(row[column]) - float(row["accuracy_hard"])
 
 
-def _mean_gain(gains):
-    return f"{100 * statistics.mean(gains):+.2f}"
+def _mean_gain(rows, column):
+    return f"{100 * mean(_gain(r, column) for r in rows):+.2f}"
 
 
 def _case_order(case):
@@ -266,14 +207,53 @@ def _case_order(case):
     return trains, start != "-", start, places.index(layers)
 
 
+def mixing_table():
+    rows, lines = stored.rows("gate_mixing.csv"), []
+    for case in distinct(rows, "backend", "layer", "batch", "domains"):
+        backend, layer, batch, domains = case
+        own = _of(
+            rows, backend=backend, layer=layer, batch=batch, domains=domains
+        )
+        chosen = {r["pass"]: r for r in _of(own, chosen="True")}
+        cells = [
+            "{:.2f} ({:.2f} to {:.2f})".format(
+                *(
+                    float(chosen[p][f"ratio_{k}"])
+                    for k in ("to_sum", "min", "max")
+                )
+            )
+            for p in ("forward", "forward+backward")
+        ]
+        memory = {
+            r["chosen"]: float(r["memory_mib"]) for r in own if r["memory_mib"]
+        }
+        # Less than a MiB cannot be told from noise.
+        known = len(memory) == 2 and memory["False"] >= 1
+        part = f"{memory['True'] / memory['False']:.2f}" if known else "-"
+        lines.append([*case, *cells, part])
+    forms = {r["backend"]: r["form"] for r in _of(rows, chosen="True")}
+    return markdown(
+        ["", "layer", "batch", "T", "forward", "forward + backward",
+         "its memory"],
+        lines,
+        "Time and memory of ONE convolution with mixed kernels, as a part of "
+        "that of the sum of T convolutions in the same round: median (lowest "
+        f"to highest of {' and '.join(sorted(distinct(rows, 'rounds')))} "
+        "rounds). Form that is chosen: "
+        + ", ".join(f"{form} on {b}" for b, form in forms.items())
+        + f". {rows[0]['cpu']}, {rows[0]['cores']} cores, shared with other "
+        "work; no GPU was at hand.",
+    )  # fmt: skip
+
+
 TABLES = {
     "sharing": sharing_table,
     "do": do_table,
     "do_time": time_table,
     "soft": soft_table,
+    "mixing": mixing_table,
     **compare_tables.TABLES,
     **export_tables.TABLES,
-    **gate_tables.TABLES,
 }
 
 if __name__ == "__main__":

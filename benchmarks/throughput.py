@@ -3,49 +3,51 @@
     KERAS_BACKEND=tensorflow python benchmarks/throughput.py
     KERAS_BACKEND=tensorflow python benchmarks/throughput.py --jit
     KERAS_BACKEND=jax python benchmarks/throughput.py
+    python benchmarks/throughput.py --network mobilenet_v2
 
-Times, in one process and in turn (A B C, A B C, ...), the same ResNet-26
+Times, in one process and in turn (A B C, A B C, ...), the same network
 
 - `plain_keras`: in Keras' own layers, no slots, everything trains;
-- `plain`: likewise, with this package's depthwise and BatchNorm kernels;
+- `plain`: likewise, with this package's depthwise and BatchNorm kernels (of
+  the ResNet-26 alone);
 - `base`: as a view of a 10-domain model, everything trains;
 - `domain`: the same view with the trunk frozen;
-- `head`: only the classifier trains (the floor: a forward pass);
+- `domain_do`: the same with over-parameterised (DO) kernels (likewise);
+- `head`: only the classifier trains (the floor: a forward pass).
 
-and, for the gain a frozen trunk can bring at most, `pointwise_gradient`: the
-weight gradients of the 24 shared pointwise kernels alone, which is the work
-that freezing makes needless. CPU time is given beside wall time: with several
-cores these gradients run beside the rest of the backward pass, so that not all
-of what freezing saves is waited for. Ratios are taken round by round against
-`base`; the median and the range over rounds go to `results/throughput.csv`.
+CPU time is given beside wall time: with several cores weight gradients run
+beside the rest of the backward pass, so that not all of what freezing saves is
+waited for. Ratios are taken round by round against `base`; the median and the
+range over rounds go to `results/throughput.csv`, or
+`results/throughput_mobilenet_v2.csv`.
 """
 
 import argparse
-import csv
 import pathlib
 import statistics
 import time
 
 import keras
 import numpy as np
+import stored
 from environment import environment
 from plain_resnet26 import plain_resnet26
 
 import keras_mdl
 
-RESULTS = pathlib.Path(__file__).parent / "results" / "throughput.csv"
 CASES = {"small": (0.25, 32, 64), "full": (1.0, 72, 16)}
 CLASSES = 100
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--network", choices=NETWORKS, default="resnet26")
     p.add_argument("--case", choices=CASES, default="small")
     p.add_argument("--jit", action="store_true", help="TensorFlow with XLA")
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--steps", type=int, default=8)
     p.add_argument("--domains", type=int, default=10)
-    p.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    p.add_argument("--out", type=pathlib.Path)
     args = p.parse_args()
     width, size, batch = CASES[args.case]
     jit = args.jit or keras.backend.backend() == "jax"
@@ -55,16 +57,14 @@ def main():
     y = rng.integers(0, CLASSES, len(x))
 
     runners = {}
-    for name, model in models(width, size, args.domains).items():
+    models = NETWORKS[args.network](width, size, args.domains)
+    for name, model in models.items():
         model.compile(
             keras.optimizers.SGD(0.01, momentum=0.9),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=jit,
         )
         runners[name] = fit_runner(model, x, y, batch)
-    runners["pointwise_gradient"] = gradient_runner(
-        width, size, batch, args.steps, jit
-    )
     for name, runner in runners.items():
         start = time.perf_counter()
         runner()
@@ -76,17 +76,44 @@ def main():
     report(args, rounds, width, size, batch, jit)
 
 
-def models(width, size, domains):
+def resnet26(width, size, domains):
     shape = (size, size, 3)
     names = {f"domain{i}": CLASSES for i in range(domains)}
-    found = {
-        f"plain{suffix}": plain_resnet26(CLASSES, shape, width, kernels)
-        for suffix, kernels in (("_keras", "keras"), ("", "ours"))
-    }
     slotted = keras_mdl.build_resnet26(names, shape, width=width)
-    for phase in ("base", "domain", "head"):
-        found[phase] = slotted.for_domain("domain0", phase=phase)
-    return found
+    do = {"domain0": "do"}
+    over = keras_mdl.build_resnet26(names, shape, width=width, depthwise=do)
+    return {
+        "plain_keras": plain_resnet26(CLASSES, shape, width, "keras"),
+        "plain": plain_resnet26(CLASSES, shape, width, "ours"),
+        **views(slotted),
+        "domain_do": over.for_domain("domain0", phase="domain"),
+    }
+
+
+def mobilenet_v2(width, size, domains):
+    plain = keras.applications.MobileNetV2(
+        (size, size, 3),
+        alpha=width,
+        weights=None,
+        classes=CLASSES,
+        classifier_activation=None,
+    )
+    slotted = keras_mdl.models.from_keras(
+        plain, keras_mdl.Domain("domain0", CLASSES), "0..255", verbose=0
+    )
+    for i in range(1, domains):
+        slotted = slotted.with_domain(keras_mdl.Domain(f"domain{i}", CLASSES))
+    return {"plain_keras": plain, **views(slotted)}
+
+
+def views(slotted):
+    return {
+        phase: slotted.for_domain("domain0", phase=phase)
+        for phase in ("base", "domain", "head")
+    }
+
+
+NETWORKS = {"resnet26": resnet26, "mobilenet_v2": mobilenet_v2}
 
 
 class EpochTime(keras.callbacks.Callback):
@@ -101,94 +128,17 @@ class EpochTime(keras.callbacks.Callback):
 def fit_runner(model, x, y, batch):
     """A function that fits one epoch; returns (wall, CPU) seconds per step."""
     clock = EpochTime()
+    options = {"batch_size": batch, "verbose": 0, "shuffle": False}
 
     def run():
-        model.fit(
-            x,
-            y,
-            batch_size=batch,
-            epochs=1,
-            verbose=0,
-            shuffle=False,
-            callbacks=[clock],
-        )
+        model.fit(x, y, epochs=1, callbacks=[clock], **options)
         steps = len(x) // batch
         return clock.wall / steps, clock.cpu / steps
-
-    return run  # fmt: skip
-
-
-def gradient_runner(width, size, batch, steps, jit):
-    """Seconds per step for the weight gradients of the 24 shared kernels."""
-    shapes = []
-    side, before = size, max(1, round(64 * width))
-    shapes.append((side, 3, before))
-    for n in (128, 256, 512):
-        n = max(1, round(n * width))
-        side //= 2
-        shapes += [(side, before, n)] + [(side, n, n)] * 7
-        before = n
-    shapes = shapes[:24]
-    rng = np.random.default_rng(0)
-    pairs = [
-        (
-            rng.standard_normal((batch, s, s, a)).astype("float32"),
-            rng.standard_normal((batch, s, s, b)).astype("float32"),
-        )
-        for s, a, b in shapes
-    ]
-    step = (
-        _gradients_jax() if keras.backend.backend() == "jax"
-        else _gradients_tensorflow(jit)
-    )  # fmt: skip
-    tensors = [tuple(map(keras.ops.convert_to_tensor, p)) for p in pairs]
-
-    def run():
-        wall, cpu = time.perf_counter(), time.process_time()
-        for _ in range(steps):
-            float(step(tensors))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        return wall / steps, cpu / steps
 
     return run
 
 
-def _gradients_tensorflow(jit):
-    import tensorflow as tf
-
-    @tf.function(jit_compile=jit)
-    def step(tensors):
-        total = 0.0
-        for x, dy in tensors:
-            kernel = tf.raw_ops.Conv2DBackpropFilter(
-                input=x,
-                filter_sizes=(1, 1, x.shape[-1], dy.shape[-1]),
-                out_backprop=dy,
-                strides=[1, 1, 1, 1],
-                padding="SAME",
-            )
-            total += kernel[0, 0, 0, 0]
-        return total
-
-    return step
-
-
-def _gradients_jax():
-    import jax
-
-    @jax.jit
-    def step(tensors):
-        total = 0.0
-        for x, dy in tensors:
-            kernel = keras.ops.einsum("bhwc,bhwn->cn", x, dy)
-            total += kernel.sum()
-        return total
-
-    return step
-
-
 def report(args, rounds, width, size, batch, jit):
-    env = environment()
     out = []
     for name in rounds[0]:
         times, cpu = zip(*(r[name] for r in rounds), strict=True)
@@ -214,24 +164,12 @@ def report(args, rounds, width, size, batch, jit):
                 "rounds": len(rounds),
                 "steps": args.steps,
                 "domains": args.domains,
-                **env,
+                **environment(),
             }
         )
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    new = not args.out.exists()
-    with open(args.out, "a", newline="") as f:
-        writer = csv.DictWriter(f, list(out[0]))
-        if new:
-            writer.writeheader()
-        writer.writerows(out)
-    for row in out:
-        print(
-            f"{row['run']:>20} {row['ms_per_step']:>8} ms "
-            f"{row['images_per_s']:>7} images/s  ratio {row['ratio_to_base']} "
-            f"({row['ratio_min']}..{row['ratio_max']}), "
-            f"CPU time {row['cpu_ratio_to_base']} "
-            f"({row['cpu_ratio_min']}..{row['cpu_ratio_max']})"
-        )
+        print(*list(out[-1].values())[:14])
+    name = "throughput" + f"_{args.network}" * (args.network != "resnet26")
+    stored.append(args.out or stored.RESULTS / f"{name}.csv", out)
 
 
 if __name__ == "__main__":

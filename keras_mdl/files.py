@@ -1,6 +1,7 @@
 """Files and folders that are either complete or untouched."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import shutil
@@ -48,10 +49,38 @@ def atomic_path(path):
         raise
 
 
+def remove_leftovers(path):
+    """Removes temporary files of `path` whose writers were killed.
+
+    Only for who knows that nobody writes it at the moment.
+    """
+    path = pathlib.Path(path)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        left.unlink()
+
+
 def write_text(path, text):
     """Writes `text` to `path` in UTF-8, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def locked(path, wait=True):
+    """Holds the lock of a file, which a process loses however it ends.
+
+    Args:
+        path: The file; it is made, and stays.
+        wait: Whether to wait for another holder.
+
+    Raises:
+        BlockingIOError: If there is one, and `wait` is false.
+    """
+    import fcntl
+
+    with open(path, "ab") as f:
+        fcntl.flock(f, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ import pytest
 from keras_mdl.files import (
     atomic_folder,
     atomic_path,
+    locked,
     refuse_folder,
+    remove_leftovers,
     write_text,
 )
 
@@ -129,3 +131,20 @@ def test_a_folder_below_a_file_is_refused_at_once(tmp_path):
     file.touch()
     with pytest.raises(NotADirectoryError, match=str(file)):
         refuse_folder(file / "x", "marker")
+
+
+def test_leftovers_of_one_file_are_removed_and_no_others(tmp_path):
+    names = [".x.json.abc.json", ".x-2.json.abc.json", "x.json", ".x.json"]
+    for name in names:
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "x.json")
+    assert sorted(os.listdir(tmp_path)) == sorted(names[1:])
+
+
+def test_a_lock_has_one_holder_and_ends_with_it(tmp_path):
+    path = tmp_path / "lock"
+    with locked(path), pytest.raises(BlockingIOError):
+        with locked(path, wait=False):
+            pass
+    with locked(path, wait=False):
+        pass

@@ -166,7 +166,7 @@ def fitted(view, recipe, data, side, training, console, size=None):
     from keras_mdl.data import Preprocess
     from keras_mdl.runs import fitting
 
-    options = {}
+    options = {"pool": True}
     if (training.flip, size) != (None, None):
         options["preprocess"] = Preprocess.default(side)
     console.say(str(data))

@@ -3,7 +3,7 @@
 from keras_mdl.files import write_text
 from keras_mdl.report import write_report
 from keras_mdl.report.text import summary_text
-from keras_mdl.runs.demo import Demo
+from keras_mdl.runs.demo_story import Demo
 from keras_mdl.runs.directory import run_directory
 from keras_mdl.runs.records import write_csv, write_record
 

@@ -9,7 +9,7 @@ class DemoSettings:
 
     Attributes:
         name: Name of the run.
-        seed: Of the drawn images, the weights and the order of batches.
+        seed: Of the weights, the order of batches and augmentation.
         quick: Whether these are the settings of `quick_settings`.
         base: Embedded domain that the trunk is trained on.
         domains: Embedded domains that are added afterwards.
@@ -25,7 +25,7 @@ class DemoSettings:
         soft_layers: Where, as `MultiDomainModel.with_gate` takes it.
         soft_epochs: Epochs of its gates.
         batch_size: Images in a step.
-        learning_rate: Start of the cosine schedules.
+        learning_rate: Start of the cosine schedules, of domains and gates.
         head_learning_rate: The same where only a classifier trains, which
             bears larger steps, and needs them to be a fair comparison.
         weight_decay: Of AdamW. In so few steps it would change nothing, and

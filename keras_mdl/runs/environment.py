@@ -1,8 +1,9 @@
 """What a result depends on besides its settings: versions and hardware."""
 
 import importlib.metadata
-import os
 import platform
+
+from keras_mdl.runs.executors import cores
 
 _PACKAGES = ("tensorflow", "jax", "numpy", "pillow", "matplotlib",
              "scikit-learn", "scikit-image", "safetensors")  # fmt: skip
@@ -28,8 +29,10 @@ def describe_environment():
     found["platform"] = platform.platform(terse=True)
     found["machine"] = platform.machine()
     found["cpu"] = _cpu_name()
-    found["cpu_cores"] = _cpu_cores()
-    found["accelerators"] = _accelerators(keras.backend.backend())
+    found["cpu_cores"] = cores()
+    found["accelerators"] = sum(
+        not d.startswith("cpu") for d in keras.distribution.list_devices()
+    )
     return found
 
 
@@ -42,23 +45,3 @@ def _cpu_name():
     except OSError:
         pass
     return platform.processor() or "unknown"
-
-
-def _cpu_cores():
-    # The cores this process may use, not those of the machine.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()
-
-
-def _accelerators(backend):
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        devices = tf.config.list_physical_devices()
-        return sum(d.device_type != "CPU" for d in devices)
-    if backend == "jax":
-        import jax
-
-        return sum(d.platform != "cpu" for d in jax.devices())
-    return 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from keras_mdl.data import Preprocess, SetEpoch, from_arrays
+from keras_mdl.data import Preprocess, SetEpoch, from_arrays, published_pipeline
 from keras_mdl.training import train
 
 _EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
@@ -33,14 +33,9 @@ class Fit:
 
 
 def batches(
-    data,
-    split,
-    size,
-    batch_size=64,
-    training=False,
-    seed=0,
-    dtype="float32",
-):
+    data, split, size, batch_size=64, training=False, seed=0, dtype="float32",
+    preprocess=None,
+):  # fmt: skip
     """Batches for the current backend: tf.data, or NumPy without TensorFlow.
 
     Args:
@@ -51,6 +46,7 @@ def batches(
         training: Whether to shuffle and augment.
         seed: Of order and augmentation.
         dtype: That the network takes.
+        preprocess: A `Preprocess`; default `Preprocess.default(size)`.
     """
     make = (
         data.tf_dataset
@@ -60,11 +56,63 @@ def batches(
     return make(
         split,
         batch_size=batch_size,
-        preprocess=Preprocess.default(size),
+        preprocess=preprocess or Preprocess.default(size),
         training=training,
         seed=seed,
         dtype=dtype,
     )
+
+
+def input_pipeline(view, recipe, domain, size):
+    """The input pipeline that a recipe trains a domain with.
+
+    A recipe with `crops` has a published pipeline for the domains of the
+    decathlon. It needs a network that takes its sizes: most published
+    pipelines train and evaluate at different ones, for networks of open size.
+
+    Args:
+        view: The `DomainModel` to train.
+        recipe: A `Recipe`.
+        domain: Name of the domain.
+        size: Side of the images where the published pipeline does not apply.
+
+    Returns:
+        `(Preprocess, whether it pools train and validation, what it is)`.
+    """
+    ours, note = Preprocess.default(size), f"{size}x{size} pixels, our default"
+    if recipe.crops is None:
+        return ours, False, note
+    found = published_pipeline(recipe.crops, domain)
+    if found is None:
+        return (
+            ours,
+            False,
+            (
+                f"{note} (recipe {recipe.name!r} has one for domains of the "
+                "decathlon alone)"
+            ),
+        )
+    takes = view.inputs[0].shape[1:3]
+    crops = found.preprocess.train_crop, found.preprocess.eval_crop
+    if tuple(takes) != (None, None) and crops != (tuple(takes),) * 2:
+        return (
+            ours,
+            False,
+            (
+                f"{note} (the published one, {recipe.crops!r}, trains on "
+                f"{_side(crops[0])} and evaluates on {_side(crops[1])} pixels; "
+                f"this network takes {_side(takes)})"
+            ),
+        )
+    return (
+        found.preprocess,
+        found.pool,
+        f"the published one, {found.description}",
+    )
+
+
+def _side(crop):
+    return "whole images" if crop is None else "x".join(map(str, crop))
 
 
 def image_size(model, default=None):
@@ -88,8 +136,13 @@ def image_size(model, default=None):
     return height
 
 
-def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
+def fit(
+    view, recipe, data, size, seed=0, callbacks=(), verbose=2,
+    preprocess=None, pool=False,
+):  # fmt: skip
     """Trains a view on the split `train`, validating on `validation`.
+
+    Which input pipeline it is given is printed, unless `verbose` is 0.
 
     Args:
         view: A `DomainModel`.
@@ -99,17 +152,31 @@ def fit(view, recipe, data, size, seed=0, callbacks=(), verbose=2):
         seed: Of order and augmentation.
         callbacks: Further callbacks.
         verbose: As for `keras.Model.fit`.
+        preprocess: A `Preprocess` of the user's own; default see
+            `input_pipeline`.
+        pool: Whether to train on train and validation images together where
+            the recipe's publication did. Then nothing is validated.
 
     Returns:
         A `Fit`.
     """
+    note, domain, pools = "as given", data.domain.name, False
+    if preprocess is None:
+        preprocess, pools, note = input_pipeline(view, recipe, domain, size)
+    if pools and pool and "validation" in data.splits:
+        data = data.pooled()
+    elif pools:
+        note += " (here validation is kept apart)"
+    if verbose:
+        print(f"input pipeline of {domain}: {note}", flush=True)
+    options = {"dtype": _dtype(view), "preprocess": preprocess}
     training = batches(
-        data, "train", size, recipe.batch_size, True, seed, _dtype(view)
+        data, "train", size, recipe.batch_size, True, seed, **options
     )
     validation = None
     if has_labels(data, "validation"):
         validation = batches(
-            data, "validation", size, _EVALUATION_BATCH, dtype=_dtype(view)
+            data, "validation", size, _EVALUATION_BATCH, **options
         )
     start = time.perf_counter()
     history = train(
@@ -147,8 +214,12 @@ class Evaluation:
         return float(np.mean(self.labels == self.predicted))
 
 
-def evaluate(view, data, size, split="validation", batch_size=64):
+def evaluate(
+    view, data, size, split="validation", batch_size=64, preprocess=None
+):
     """Accuracy and cross-entropy of a view on one split.
+
+    `preprocess` is as for `batches`.
 
     Raises:
         ValueError: If the split is unknown or its labels are hidden.
@@ -161,7 +232,9 @@ def evaluate(view, data, size, split="validation", batch_size=64):
             f"Labelled splits: {', '.join(known) or 'none'}"
         )
     # `predict` leaves the labels of a batch aside.
-    loader = batches(data, split, size, batch_size, dtype=_dtype(view))
+    loader = batches(
+        data, split, size, batch_size, dtype=_dtype(view), preprocess=preprocess
+    )
     log_p = _log_softmax(view.predict(loader, verbose=0))
     right = log_p[np.arange(len(labels)), labels]
     return Evaluation(labels, log_p.argmax(axis=-1), float(-right.mean()))

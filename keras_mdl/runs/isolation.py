@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from keras_mdl.tables import format_table
+
 NEW, TRAINED, UNCHANGED = "new", "trained", "unchanged"
 CHANGED, MISSING = "CHANGED", "MISSING"
 _VIOLATIONS = (CHANGED, MISSING)
@@ -97,24 +99,12 @@ class IsolationTable:
         ]
 
     def __str__(self):
-        head = ["", *(short(p) for p in self.parts)]
-        table = [head]
-        for row in self.rows:
-            table.append(
-                [row.step, *(row.states.get(p, "") for p in self.parts)]
-            )
-        widths = [max(len(r[i]) for r in table) for i in range(len(head))]
-        return "\n".join(
-            "  ".join(
-                c.ljust(w) for c, w in zip(r, widths, strict=True)
-            ).rstrip()
-            for r in table
-        )
-
-
-def short(part):
-    """`"domains/digits"` -> `"digits"`."""
-    return part.removeprefix("domains/")
+        heading = ["", *(p.removeprefix("domains/") for p in self.parts)]
+        rows = [
+            [r.step, *(r.states.get(p, "") for p in self.parts)]
+            for r in self.rows
+        ]
+        return format_table([heading, *rows], "<")
 
 
 def _state(part, digest, before, trained):

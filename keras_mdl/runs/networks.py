@@ -18,7 +18,7 @@ def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
     Args:
         name: Key in `NETWORKS`.
         domains: `Domain` objects.
-        size: Side of the images.
+        size: Side of the images; `None` for any.
         width: Channel multiplier.
         dropout: Rate before the classifiers.
         depthwise: Kind of the depthwise kernels, `"plain"` or `"do"`; for

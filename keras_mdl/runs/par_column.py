@@ -17,13 +17,11 @@ So each row has the totals, both quotients and the printed value; which one is
 meant has to be said whenever one is quoted.
 """
 
-from dataclasses import asdict, dataclass
-
 from keras_mdl.data import decathlon
 from keras_mdl.domains import Domain
 from keras_mdl.models import build_dense_resnet26, build_resnet26
 from keras_mdl.models.cost import domain_cost
-from keras_mdl.report.text import format_table
+from keras_mdl.tables import format_table
 from keras_mdl.training import METHODS, get_method
 
 BASE = "imagenet12"
@@ -44,45 +42,16 @@ PRINTED = {
 }
 
 
-@dataclass(frozen=True)
-class ParRow:
-    """One method on one network, for the ten domains of the decathlon.
-
-    Attributes:
-        network: Name of the network.
-        method: Name of the method.
-        numbers: Private numbers of each further domain, without its head.
-        bytes: Their bytes, as stored.
-        statistics: Private BatchNorm statistics of each further domain.
-        total: Numbers of the ten-domain system without heads, masks counted
-            as stored: 32 bits are a number.
-        total_with_heads: The same with all ten heads.
-        to_dense: `total` / one dense ResNet-26.
-        to_own: `total` / one network of the same kind.
-        to_proposed: `total_with_heads` / that of `pointwise_sharing`.
-        printed: The paper's `#par`, or `""`.
-        macs: Multiply-accumulates of one image of a further domain, without
-            the head.
-        macs_folded: The same when folded for inference.
-    """
-
-    network: str
-    method: str
-    numbers: int
-    bytes: int
-    statistics: int
-    total: float
-    total_with_heads: float
-    to_dense: float
-    to_own: float
-    to_proposed: float
-    printed: str
-    macs: int
-    macs_folded: int
-
-
 def par_column(size=72, pairs=None):
-    """`ParRow`s of the full-size networks. Takes half a minute: builds them.
+    """One dict for each network and method, of the full-size networks.
+
+    `numbers`, `bytes` and `statistics`: private ones of each further domain,
+    without its head. `total`: numbers of the ten-domain system without heads,
+    masks counted as stored (32 bits are a number); `total_with_heads`: with
+    all ten heads. `to_dense`, `to_own`, `to_proposed`: see the module.
+    `printed`: the paper's `#par`, or `""`. `macs`, `macs_folded`:
+    multiply-accumulates of one image of a further domain, without the head.
+    Takes half a minute: builds the networks.
 
     Args:
         size: Side of the images; MACs depend on it, nothing else does.
@@ -93,71 +62,61 @@ def par_column(size=72, pairs=None):
     if pairs is None:
         pairs = [(SEPARABLE, m) for m in METHODS]
         pairs += [pair for pair in PRINTED if pair[0] == DENSE]
-    bases = {}
-    found = [_count(n, m, size, bases) for n, m in pairs]
+    bases = {
+        network: _BUILD[network]({BASE: 1000}, (size, size, 3))
+        for network, _ in pairs
+    }
+    rows = [_count(network, m, bases[network]) for network, m in pairs]
     proposed = next(
-        f["total_with_heads"]
-        for f in found
-        if (f["network"], f["method"]) == (SEPARABLE, "pointwise_sharing")
+        r["total_with_heads"]
+        for r in rows
+        if (r["network"], r["method"]) == (SEPARABLE, "pointwise_sharing")
     )
-    return tuple(
-        ParRow(**f, to_proposed=f["total_with_heads"] / proposed) for f in found
-    )
+    return [
+        {**r, "to_proposed": r["total_with_heads"] / proposed} for r in rows
+    ]
 
 
 def par_table(rows):
     """The rows as a printable table, and what the quotients are."""
-    table = [
-        ["network", "method", "numbers", "bytes", "statistics", "total",
-         "with heads", "/ dense", "/ own", "/ proposed", "printed",
-         "MACs", "folded"]
-    ]  # fmt: skip
-    for r in map(asdict, rows):
-        table.append(
-            [
-                r["network"],
-                r["method"],
-                *(f"{r[k]:,}" for k in ("numbers", "bytes", "statistics")),
-                *(f"{r[k]:,.0f}" for k in ("total", "total_with_heads")),
-                *(f"{r[k]:.2f}" for k in ("to_dense", "to_own", "to_proposed")),
-                r["printed"],
-                *(f"{r[k] / 1e6:,.1f} M" for k in ("macs", "macs_folded")),
-            ]
-        )
+    formats = {
+        "network": "{}", "method": "{}", "numbers": "{:,}", "bytes": "{:,}",
+        "statistics": "{:,}", "total": "{:,.0f}",
+        "total_with_heads": "{:,.0f}", "to_dense": "{:.2f}",
+        "to_own": "{:.2f}", "to_proposed": "{:.2f}", "printed": "{}",
+        "macs": "{:,}", "macs_folded": "{:,}",
+    }  # fmt: skip
+    table = [[key.replace("_", " ") for key in formats]]
+    table += [[f.format(r[k]) for k, f in formats.items()] for r in rows]
     return (
         format_table(table, "<<>")
         + "\n\nNumbers, bytes, statistics: of each further domain, without its "
-        "head. Total: ten domains, 32 bits are a number.\n/ dense: total / "
-        f"{DENSE_RESNET26:,}. / own: total / one such network. / proposed: "
-        "with heads / the proposed method's.\nPrinted: #par in the paper, "
+        "head. Total: ten domains, 32 bits are a number.\nto dense: total / "
+        f"{DENSE_RESNET26:,}. to own: total / one such network. to proposed: "
+        "with heads / the proposed method's.\nprinted: #par in the paper, "
         "which no one of the three reproduces (see keras_mdl.runs.par_column)."
     )
 
 
-def _count(network, method, size, bases):
-    if network not in bases:
-        bases[network] = _BUILD[network]({BASE: 1000}, (size, size, 3))
-    base = bases[network]
+def _count(network, method, base):
     own = domain_cost(base[BASE])
     _, view = get_method(method).start(base, Domain("further", 2))
     cost = domain_cost(view)
     per_class = cost.head // 2
-    heads = per_class * sum(
-        decathlon.facts(d).num_classes for d in decathlon.names()
-    )
+    classes = sum(decathlon.facts(d).num_classes for d in decathlon.names())
     total = (own.bits + 9 * cost.bits) / 32
     # The classifier's products are its kernel without the bias.
     head_macs = 2 * (per_class - 1)
     return {
         "network": network,
         "method": method,
-        "numbers": cost.numbers,
+        "numbers": cost.parameters,
         "bytes": cost.bytes,
         "statistics": cost.statistics,
         "total": total,
-        "total_with_heads": total + heads,
+        "total_with_heads": total + per_class * classes,
         "to_dense": total / DENSE_RESNET26,
-        "to_own": total / own.numbers,
+        "to_own": total / own.parameters,
         "printed": PRINTED.get((network, method), ""),
         "macs": cost.macs - head_macs,
         "macs_folded": cost.macs_folded - head_macs,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import keras
 
 from keras_mdl.models import gating
-from keras_mdl.report.text import format_table
 from keras_mdl.runs import fitting
+from keras_mdl.tables import format_table
 
 HARD, GATED, COLLAPSED = "hard", "gated", "collapsed"
 

@@ -93,7 +93,7 @@ METHODS = MappingProxyType(
                 "Linear combinations of the frozen filters, and a bias "
                 "(Rosenfeld and Tsotsos, DAN); BatchNorms as the base has "
                 "them, as in its decathlon runs (phase `adapter_and_norm` "
-                "trains them, which helps much: benchmarks/RESULTS.md).",
+                "trains them, which helps much: docs/results/methods.md).",
                 adapter="dan_linear",
             ),
             Method(
@@ -111,7 +111,7 @@ METHODS = MappingProxyType(
                 "Binary masks over the frozen kernels (Mallya et al., ECCV "
                 "2018); BatchNorms as the base has them, the released "
                 "default (phase `adapter_and_norm` trains them, which helps "
-                "much: benchmarks/RESULTS.md). The decathlon settings are not "
+                "much: docs/results/methods.md). The decathlon settings are not "
                 "published.",
                 adapter="piggyback",
             ),

@@ -2,13 +2,13 @@
 
 import os
 import pathlib
-import sys
 
 import pytest
 import tiny
 
 from keras_mdl.cli import main
-from keras_mdl.runs import comparison, networks
+from keras_mdl.runs import networks
+from keras_mdl.runs.compare import plan
 
 TESTS = os.fspath(pathlib.Path(__file__).parent.parent)
 SIZE = 16
@@ -27,18 +27,9 @@ def tiny_networks():
     """`resnet26` is the tiny network here: its graph compiles in a second."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "NETWORKS", {"resnet26": tiny.tiny_network})
-        # The demo's second process has to know the network too.
-        patch.setattr(
-            comparison,
-            "COMMAND",
-            (
-                sys.executable,
-                "-c",
-                f"import sys; sys.path.insert(0, {TESTS!r}); import tiny; "
-                "from keras_mdl.runs.comparison import main; "
-                "main(*sys.argv[1:])",
-            ),
-        )
+        # The demo's other processes have to know the network too.
+        patch.syspath_prepend(os.path.join(TESTS, "runs"))
+        patch.setattr(plan, "TRIAL", "tiny_trial")
         yield
 
 

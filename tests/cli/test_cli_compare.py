@@ -15,12 +15,11 @@ def file(tmp_path, images, monkeypatch):
     monkeypatch.syspath_prepend(str(RUNS))
     import comparing
 
-    from keras_mdl.runs.compare import pool
+    from keras_mdl.runs import engine
+    from keras_mdl.runs.compare import plan
 
-    monkeypatch.setattr(
-        pool, "COMMAND", comparing.worker_command("fake_worker")
-    )
-    monkeypatch.setattr(pool, "_PAUSE", 0.02)
+    monkeypatch.setattr(plan, "TRIAL", "fake_trial")
+    monkeypatch.setattr(engine, "_PAUSE", 0.02)
     return comparing.write_settings(
         tmp_path / "c.yaml",
         base=f"folder:{images['colours']}",
@@ -60,7 +59,7 @@ def test_failures_are_told_at_the_end(file, run, tmp_path, monkeypatch):
         "compare", file, "--out", tmp_path / "out", "--json", "--processes", 1
     )
     assert status == 1
-    assert "1 of the jobs failed" in err
+    assert "3 of the jobs failed" in err
     assert "out of luck" in err
     result = json.loads(text)
     assert not result["complete"]

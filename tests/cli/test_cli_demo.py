@@ -8,7 +8,7 @@ import yaml
 
 from keras_mdl import load_model
 from keras_mdl.cli import main
-from keras_mdl.runs import demo as story
+from keras_mdl.runs import demo_story as story
 
 FILES = {
     "config.yaml",
@@ -145,7 +145,7 @@ def test_bad_names_are_refused(run, tmp_path):
 
 
 def test_violated_isolation_fails_the_run(run, tmp_path, monkeypatch):
-    def disturbing(self, name):
+    def disturbing(self, name, path):
         self.isolation.record(
             "disturbed", {**self.model.fingerprint(), "trunk": "0"}
         )

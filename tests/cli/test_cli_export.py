@@ -52,7 +52,7 @@ def test_modes_and_forms(run, two, images, tmp_path):
     ("more", "message"),
     [
         (("--mode", "int4"), "Known modes: dyn_conv"),
-        (("--forms", "zip"), "models, parts, external, bundle, packs"),
+        (("--forms", "zip"), "models, parts, bundle, packs"),
         (("--pack-base", "x"), "None, colours, shades"),
         (("--min-shared", "2"), r"a number in [0, 1)"),
     ],

@@ -1,13 +1,8 @@
-"""A small comparison for tests: class folders, settings, workers."""
-
-import os
-import pathlib
-import sys
+"""A small comparison for tests: class folders and settings."""
 
 import tiny
 import yaml
 
-HERE = pathlib.Path(__file__).parent
 PIXELS = {
     "colours": ((30, 40, 220), (20, 200, 40), (210, 30, 30)),
     "shades": ((40, 40, 40), (210, 210, 210)),
@@ -39,13 +34,3 @@ def write_settings(path, **changes):
     values = {k: v for k, v in values.items() if v is not None}
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     return path
-
-
-def worker_command(name):
-    """The command of a worker of the module `name` in this folder."""
-    places = [os.fspath(HERE), os.fspath(HERE.parent)]
-    code = (
-        f"import sys; sys.path[:0] = {places}; import {name}; "
-        f"{name}.main(sys.argv[1])"
-    )
-    return (sys.executable, "-c", code)

@@ -1,5 +1,10 @@
 """Settings of a comparison: what is accepted, refused, and an extension."""
 
+import json
+import pathlib
+import shutil
+from dataclasses import asdict
+
 import pytest
 import yaml
 from comparing import METHODS, write_images, write_settings
@@ -7,18 +12,11 @@ from comparing import METHODS, write_images, write_settings
 from keras_mdl.models import build_dense_resnet26, build_resnet26
 from keras_mdl.runs import networks
 from keras_mdl.runs.compare import read_settings
-from keras_mdl.runs.compare.changes import differences, require_extension
 from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.settings_file import settings_from
-from keras_mdl.runs.compare.trial import base_recipe, domain_recipe
+from keras_mdl.runs.compare.plan import differences, jobs_of, refuse_changes
+from keras_mdl.runs.compare.settings import settings_from
+from keras_mdl.runs.compare.trial import recipe_of
 from keras_mdl.training import METHODS as ALL_METHODS
-from keras_mdl.training import get_method
-
-ALL_ROWS = [
-    {"seed": 0, "domain": domain, "method": method}
-    for domain in ("shades", "warm")
-    for method in METHODS
-]
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +75,20 @@ def test_defaults(folder):
     assert left_out == {"pointwise_sharing", "depthwise_sharing"}
 
 
+def recipes(settings, train_images):
+    """`{method: its recipe}`, for a domain of so many images."""
+
+    class Data:
+        def size(self, split):
+            return train_images
+
+    return {
+        job.where["method"]: recipe_of(job, Data())
+        for job in jobs_of(settings)
+        if job.values["domain"] in ("colours", "shades")
+    }
+
+
 def test_recipes(folder):
     settings = read(
         folder,
@@ -86,16 +98,60 @@ def test_recipes(folder):
         methods={
             "individual": None,
             "piggyback": {"weight_decay": 0.0, "epochs": 2, "batch_size": 4},
+            "classifier_only": {"cosine": True},
+        },
+        variants={
+            "with norms": {"of": ["piggyback"], "phase": "adapter_and_norm"},
+            "slow": {"learning_rate": 0.01, "head_epochs": 1},
         },
     )
-    own = domain_recipe(settings, get_method("individual"), 10)
+    found = recipes(settings, 10)
+    own, other = found["individual"], found["piggyback"]
     assert (own.phase, own.epochs, own.batch_size) == ("base", 10, 8)
     assert own.drops == (6, 8)  # of 100: 60 and 80
-    other = domain_recipe(settings, get_method("piggyback"), 10)
     assert (other.phase, other.epochs, other.batch_size) == ("adapter", 2, 4)
     assert other.decay("dtd") == 0 != own.decay("dtd")
-    assert domain_recipe(settings, get_method("individual"), 999).epochs == 1
-    assert base_recipe(settings).epochs == 1
+    assert found["classifier_only"].drops == ()
+    few = read(folder, images=100, epochs=None)
+    assert recipes(few, 999)["individual"].epochs == 1
+    with pytest.raises(ValueError, match="less than the 1 epochs"):
+        recipes(settings, 999)
+    assert found["base"].epochs == 1
+    norms = found["piggyback with norms"]
+    assert norms == other.replace(phase="adapter_and_norm")
+    slow = found["individual slow"]
+    assert (slow.learning_rate, slow.epochs, slow.drops) == (0.01, 9, (5, 7))
+
+
+def test_variants_are_methods_with_changes(folder):
+    settings = read(
+        folder,
+        methods={"individual": {"epochs": 3}, "pointwise_sharing": None},
+        variants={
+            "do": {"of": ["pointwise_sharing"], "depthwise": "do"},
+            "late gates": {"of": ["pointwise_sharing"], "gates": "late"},
+        },
+        hold_out=5,
+    )
+    assert settings.methods == (
+        "individual", "pointwise_sharing", "pointwise_sharing do",
+        "pointwise_sharing late gates",
+    )  # fmt: skip
+    assert settings.changes_of("pointwise_sharing do") == (
+        "pointwise_sharing", {"depthwise": "do"},
+    )  # fmt: skip
+    again = settings_from(settings.to_dict(), folder)
+    assert again == settings
+    jobs = {j.where["method"]: j for j in jobs_of(settings)}  # the last domain
+    do, plain = jobs["pointwise_sharing do"], jobs["pointwise_sharing"]
+    assert do.values == {**plain.values, "options": {"depthwise": "do"}}
+    assert do.id != plain.id
+    gates = jobs["pointwise_sharing late gates"]
+    assert {plain.name, "s0-shades-pointwise_sharing"} < set(gates.after)
+    assert plain.id in gates.values["slots"]
+    assert gates.values["recipe"]["phase"] == "gate"
+    with pytest.raises(ValueError, match="of which gates mix"):
+        read(folder, methods=["individual"], variants={"g": {"gates": "all"}})
 
 
 def test_numbers_that_yaml_takes_for_words(folder):
@@ -128,6 +184,13 @@ def test_numbers_that_yaml_takes_for_words(folder):
         ({"methods": {"individual": {"rate": 1}}}, "Known: learning_rate"),
         ({"methods": {"individual": {"epochs": 0.5}}}, "a whole number"),
         ({"methods": {"individual": {"cosine": 1}}}, "true or false"),
+        ({"methods": {"mine": {"method": "lora"}}}, "Known methods: pointw"),
+        ({"methods": {"a/b": {"method": "individual"}}}, "name of a variant"),
+        ({"variants": {"x": {"of": ["lora"]}}}, "Unknown method: 'lora'"),
+        ({"variants": {"x": {"phase": "all"}}}, "`pointwise_sharing x: phase`"),
+        ({"variants": ["x"]}, "`variants` must be a mapping"),
+        ({"executor": "threads"}, "one of processes, submitit, dask, ray"),
+        ({"hold_out": 0}, "`hold_out` must be a whole number above 0"),
         ({"methods": {"individual": {"momentum": float("inf")}}}, "a number"),
         ({"methods": {"individual": {"optimizer_name": "x"}}}, "'adamw'"),
         ({"network": "vgg"}, "Known networks: resnet26, dense_resnet26"),
@@ -175,8 +238,20 @@ def test_data_without_a_spec_are_refused():
             DataEntry.of(value)
 
 
-def test_growing_is_no_change(folder):
-    old = read(folder)
+def keep_results(jobs, out, of=lambda job: True):
+    """As if some of the jobs had been done."""
+    for job in filter(of, jobs):
+        path = job.result_path(out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"job": asdict(job)}))
+
+
+def is_base(job):
+    return not job.after
+
+
+def test_growing_is_no_change(folder, tmp_path):
+    keep_results(jobs_of(read(folder)), tmp_path)
     new = read(
         folder,
         name="other",
@@ -185,57 +260,88 @@ def test_growing_is_no_change(folder):
         domains=["embedded:digits", "warm=folder:images/tones",
                  "images/shades"],
         processes=7,
+        executor="dask",
     )  # fmt: skip
-    assert differences(old, new, ALL_ROWS) == []
-    require_extension(old, new, ALL_ROWS, "here")
+    refuse_changes(jobs_of(new), tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"width": 0.5}, "width: expected 0.25, received 0.5"),
-        ({"epochs": 2}, "epochs: expected 1, received 2"),
+        ({"width": 0.5}, "width: expected 0.25, received 0.5 (s0-colours-base"),
+        ({"epochs": 2}, "epochs: expected 1, received 2 (s0-shades-"),
         ({"epochs": None, "images": 9}, "images: expected None, received 9"),
-        ({"seeds": [1]}, "seeds: 0 is missing"),
-        ({"methods": ["individual"]}, "methods: 'classifier_only' is missing"),
-        ({"domains": ["images/shades"]}, "domains: 'warm' is missing"),
-        ({"base": "colours=images/tones"}, "base: expected"),
+        ({"seeds": [1]}, "s0-colours-base, s0-shades-"),
+        ({"methods": ["individual"]}, "s0-shades-classifier_only, "),
+        ({"domains": ["images/shades"]}, "s0-warm-classifier_only, "),
+        ({"base": "colours=images/tones"}, "data.files: expected"),
         (
             {"domains": ["images/shades", "warm=images/shades"]},
-            "domains: 'warm': expected",
+            "data.files: expected",
         ),
         (
             {"methods": [*METHODS[:2], {"individual": {"learning_rate": 1}}]},
-            "methods: 'individual': expected {}, received",
+            "recipe.learning_rate: expected 0.003, received 1 (s0-shades-ind",
         ),
+        ({"hold_out": 5}, "hold_out: expected None, received 5"),
     ],
 )
-def test_changes_are_told(folder, changes, told):
-    old = read(folder)
-    new = read(folder, **changes)
+def test_changes_are_told(folder, tmp_path, changes, told):
+    jobs = jobs_of(read(folder, **changes))
+    refuse_changes(jobs, tmp_path)  # nothing depends on it yet
+    keep_results(jobs_of(read(folder)), tmp_path)
     with pytest.raises(ValueError, match="other settings") as found:
-        require_extension(old, new, ALL_ROWS, "here")
+        refuse_changes(jobs, tmp_path)
     assert told in str(found.value)
-    require_extension(old, new, [], "here")  # nothing depends on it yet
 
 
-def test_a_base_alone_does_not_fix_how_domains_are_trained(folder):
-    old = read(folder)
-    base = {"seed": 0, "domain": "colours", "method": "base"}
-    longer = read(folder, epochs=3, recipe="paper-domain")
-    assert differences(old, longer, [base]) == []
-    assert len(differences(old, longer, [base, *ALL_ROWS])) == 2
-    assert len(differences(old, read(folder, width=1), [base])) == 1
+def test_a_base_alone_does_not_fix_how_domains_are_trained(folder, tmp_path):
+    old = jobs_of(read(folder))
+    keep_results(old, tmp_path, is_base)
+    longer = jobs_of(read(folder, epochs=3, recipe="paper-domain"))
+    assert differences(longer, tmp_path) == []
+    assert len(differences(jobs_of(read(folder, width=1)), tmp_path)) == 1
+    keep_results(old, tmp_path)
+    assert len(differences(longer, tmp_path)) > 1
 
 
-def test_what_has_no_rows_may_change(folder):
-    old = read(folder, domains=["images/shades", "wrong=images/tones"])
-    mended = read(
-        folder,
-        domains=["images/shades"],
-        methods=[*METHODS[:2], {"individual": {"learning_rate": 0.1}}],
+def test_what_has_no_results_may_change(folder, tmp_path):
+    old = jobs_of(read(folder, domains=["images/shades", "wrong=images/tones"]))
+    mended = jobs_of(
+        read(
+            folder,
+            domains=["images/shades"],
+            methods=[*METHODS[:2], {"individual": {"learning_rate": 0.1}}],
+        )
     )
-    rows = [r for r in ALL_ROWS if r["domain"] != "warm"]
-    assert len(differences(old, mended, rows)) == 1
-    rows = [r for r in rows if r["method"] != "individual"]
-    assert differences(old, mended, rows) == []
+    keep_results(
+        old,
+        tmp_path,
+        lambda j: j.name != "s0-shades-individual" and "wrong" not in j.name,
+    )
+    assert differences(mended, tmp_path) == []
+    keep_results(old, tmp_path, lambda j: j.name == "s0-shades-individual")
+    assert len(differences(mended, tmp_path)) == 1
+
+
+def test_a_domain_is_known_by_its_images_and_not_by_its_path(folder, tmp_path):
+    moved = tmp_path / "moved"
+    shutil.copytree(folder / "images" / "shades", moved)
+    before = DataEntry.of("images/shades").digest(folder)
+    assert DataEntry.of("x=folder:moved").digest(tmp_path) == before
+    assert DataEntry("x", "moved", {"flip": True}).digest(tmp_path) != before
+    (moved / "class0" / "0.png").write_bytes(b"other")
+    assert DataEntry.of("moved").digest(tmp_path) != before
+    digits = DataEntry.of("embedded:digits").digest(folder)
+    assert digits == {"spec": "embedded:digits"}
+
+
+FILES = sorted(pathlib.Path(__file__).parents[2].glob("benchmarks/*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_the_files_of_the_benchmarks_are_accepted(path):
+    settings = read_settings(path, check=False)
+    assert settings.name in path.stem
+    again = settings_from(settings.to_dict(), path.parent, check=False)
+    assert again == settings

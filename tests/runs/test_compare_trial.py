@@ -1,72 +1,180 @@
 """One training of a comparison: its row, and the proof that nobody moved."""
 
+from dataclasses import replace
+
 import keras
+import numpy as np
 import pytest
 from comparing import write_images, write_settings
 from tiny import tiny_network
 
 from keras_mdl.data import DomainData
+from keras_mdl.models import load_model
+from keras_mdl.processes import named
 from keras_mdl.runs import fitting, networks
 from keras_mdl.runs.compare import read_settings, trial
-from keras_mdl.runs.compare.rows import COLUMNS
+from keras_mdl.runs.compare.plan import jobs_of
+from keras_mdl.runs.engine import write_result
 from keras_mdl.runs.isolation import IsolationError
 
 
+def model_of(view):
+    """The `MultiDomainModel` of a view."""
+    return view._view.owner
+
+
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("trial")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("trial")
+
+
+@pytest.fixture(scope="module")
+def jobs(folder):
+    """`{(domain, method): Job}` of a small comparison."""
     write_images(folder / "images")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(networks, "NETWORKS", {"resnet26": tiny_network})
-        yield read_settings(
-            write_settings(folder / "c.yaml", methods=["serial_adapter"])
-        )
+        settings = read_settings(
+            write_settings(
+                folder / "c.yaml",
+                methods=["serial_adapter", "pointwise_sharing", "individual"],
+                variants={
+                    "from zero": {
+                        "of": ["serial_adapter"], "zero_adapters": True,
+                        "epochs": 2, "head_epochs": 1,
+                    },
+                    "do": {"of": ["pointwise_sharing"], "depthwise": "do"},
+                    "gates": {"of": ["pointwise_sharing"], "gates": "all"},
+                    "longer": {
+                        "of": ["pointwise_sharing"], "gates": "none",
+                        "phase": "gate_and_slot",
+                    },
+                },
+            )
+        )  # fmt: skip
+        yield {(j.values["domain"], j.where["method"]): j
+               for j in jobs_of(settings)}  # fmt: skip
+
+
+def done(job, folder):
+    """The row of a job, whose result is kept."""
+    row = named(job.task)(job, folder)
+    write_result(job, folder, row, 1.0)
+    return row
 
 
 @pytest.fixture(scope="module")
-def base(settings):
-    return trial.train_base(settings, 0)
+def base(jobs, folder):
+    """The row of the base."""
+    (folder / "results").mkdir()
+    left = folder / "bases" / ".s0-colours-base.keras.x1.keras"
+    left.parent.mkdir()
+    left.touch()  # by a worker that was killed while saving
+    row = done(jobs["colours", "base"], folder)
+    assert not left.exists()
+    return row
 
 
-@pytest.fixture(scope="module")
-def data(settings):
-    return settings.domains[0].load(settings.folder, settings.size)
+@pytest.fixture
+def job(jobs, base):
+    """By the serial adapter, from the base."""
+    return jobs["shades", "serial_adapter"]
 
 
-def test_the_row_of_a_base(base):
-    model, row = base
-    assert tuple(row) == COLUMNS
-    assert (row["domain"], row["method"], row["epochs"]) == (
+def test_the_row_of_a_base(base, folder):
+    assert (base["domain"], base["method"], base["epochs"]) == (
         "colours", "base", 1,
     )  # fmt: skip
-    assert row["base_sha256"] == trial.digest_of(model)
-    assert row["shared"] == 0
+    model = load_model(trial.base_path(folder, "s0-colours-base"))
+    assert base["base_sha256"] == trial.digest_of(model)
+    assert base["shared"] == 0
 
 
-def test_the_row_of_a_method(settings, base, data):
-    before = base[0].fingerprint()
-    row = trial.run_method(settings, 0, base[0], data, "serial_adapter")
-    assert base[0].fingerprint() == before
-    assert tuple(row) == COLUMNS
+def test_the_row_of_a_method(job, base, folder):
+    row = done(job, folder)
+    assert row.keys() == base.keys()
     assert row["others_bit_identical"] is True
     assert row["images_seen"] == row["train_images"] == 16
     assert 0 <= row["accuracy"] <= 1
     assert row["numbers"] == 16 + 64 + 2 * 24
     assert row["macs"] > row["macs_folded"]
     assert row["keras"] == keras.__version__
-    assert row["base_sha256"] == base[1]["base_sha256"]
+    assert row["base_sha256"] == base["base_sha256"]
+
+
+def test_variants_train_with_their_changes(jobs, base, folder, monkeypatch):
+    fitted = []
+    original = fitting.fit
+
+    def fit(view, recipe, *args, **options):
+        start = {
+            p: keras.ops.convert_to_numpy(v)
+            for p, v in model_of(view).variables_by_path("shades").items()
+        }
+        fitted.append((recipe.phase, recipe.epochs, start))
+        return original(view, recipe, *args, **options)
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    row = done(jobs["shades", "serial_adapter from zero"], folder)
+    assert row["method"] == "serial_adapter from zero"
+    assert [f[:2] for f in fitted] == [("head", 1), ("adapter_and_norm", 1)]
+    adapters = [
+        v for p, v in fitted[0][2].items() if p.endswith("/adapter/kernel")
+    ]
+    assert adapters
+    assert not any(map(np.any, adapters))
+    row = done(jobs["shades", "pointwise_sharing do"], folder)
+    assert any("d_train" in path for path in fitted[-1][2])
+
+
+def test_gates_between_the_slots_of_all_domains(jobs, base, folder):
+    for domain in ("shades", "warm"):
+        hard = done(jobs[domain, "pointwise_sharing"], folder)
+    row = done(jobs["warm", "pointwise_sharing gates"], folder)
+    assert row["accuracy_hard"] == pytest.approx(hard["accuracy"])
+    assert 0 <= row["accuracy_folded"] <= 1
+    assert row["variation"] >= 0
+    assert row["numbers"] == hard["numbers"]
+    more = done(jobs["warm", "pointwise_sharing longer"], folder)
+    assert more["accuracy_hard"] == pytest.approx(hard["accuracy"])
+    assert more["variation"] == ""
+
+
+def test_every_fifth_training_image_can_be_held_out(job, folder):
+    held = replace(job, values={**job.values, "hold_out": 5})
+    data, plain = (trial.data_of(j, 16) for j in (held, job))
+    assert (data.size("train"), data.size("validation")) == (12, 4)
+    labels = plain.labels("train")
+    assert list(data.labels("validation")) == list(labels[::5])
+
+
+def test_other_images_than_planned_are_refused(job, folder):
+    other = replace(job, values={**job.values, "data": {"files": "0"}})
+    with pytest.raises(ValueError, match=r"'shades' have changed.*'0'"):
+        trial.train_method(other, folder)
+
+
+def test_another_base_than_that_of_the_rows_is_refused(job, folder):
+    path = trial.base_path(folder, "s0-colours-base")
+    before = path.read_bytes()
+    model = load_model(path)
+    model.variables_by_path()["trunk/conv1/pointwise/kernel"].assign_add(
+        0.1 + 0 * model.variables_by_path()["trunk/conv1/pointwise/kernel"]
+    )
+    model.save(path)
+    trial._base.cache_clear()
+    with pytest.raises(ValueError, match="is not the base that the rows"):
+        trial.train_method(job, folder)
+    path.write_bytes(before)
 
 
 def disturbing(path):
-    """A `fitting.fit` that moves another variable too."""
-    original = fitting.fit
+    """A `fitting.fit` that trains nothing, and moves another variable."""
 
     def fit(view, *args, **options):
-        done = original(view, *args, **options)
-        model = view._view.owner
-        variable = model.variables_by_path()[path]
+        variable = model_of(view).variables_by_path()[path]
         variable.assign(variable + 1e-3)
-        return done
+        return fitting.Fit([{"val_accuracy": 0.5}], 1.0)
 
     return fit
 
@@ -79,16 +187,17 @@ def disturbing(path):
         ("domains/shades/conv1/depthwise/kernel", "conv1/depthwise/kernel"),
     ],
 )
-def test_whoever_is_disturbed_is_told(
-    settings, base, data, monkeypatch, path, told
-):
+def test_whoever_is_disturbed_is_told(job, folder, monkeypatch, path, told):
     monkeypatch.setattr(fitting, "fit", disturbing(path))
     with pytest.raises(IsolationError, match=told):
-        trial.run_method(settings, 0, base[0], data, "serial_adapter")
+        trial.train_method(job, folder)
+    # A base in memory that may be damaged is not used again.
+    kept = trial._base.cache_info().currsize
+    assert kept == path.startswith("domains/shades")
 
 
-def test_data_without_validation_images_are_refused(settings, base, data):
+def test_data_without_validation_images_are_refused(job):
+    data = trial.data_of(job, 16)
     split = {"train": (data.images("train"), data.labels("train"))}
-    only = DomainData(data.domain, split)
     with pytest.raises(ValueError, match="needs a split 'validation'"):
-        trial.run_method(settings, 0, base[0], only, "serial_adapter")
+        trial.require_splits(DomainData(data.domain, split))

@@ -11,6 +11,7 @@ def compare(
     *,
     out: pathlib.Path,
     processes: flags.PositiveInt | None = None,
+    executor: str | None = None,
     console: flags.Shown,
 ):
     """Train sharing methods side by side: methods x domains x seeds.
@@ -37,8 +38,9 @@ def compare(
         individual:
 
     Either `images` or `epochs` is needed. Further keys: network (resnet26,
-    dense_resnet26), width, size, recipe, batch_size, processes; of base:
-    recipe; of data: flip, validation_fraction, on_bad_image, data_dir,
+    dense_resnet26), width, size, recipe, batch_size, processes, executor,
+    variants (a method with changes, under a name), hold_out, tensorboard; of
+    base: recipe; of data: flip, validation_fraction, on_bad_image, data_dir,
     download; of each method: learning_rate, weight_decay, momentum,
     batch_size, epochs, cosine, optimizer_name. Without them all methods train
     as the recipe says, which does not suit all of them: a classifier alone
@@ -49,6 +51,9 @@ def compare(
         out: folder of the comparison: a new one, or one to go on with
         processes: trainings at a time, one thread each (default: the file's,
             or one per core)
+        executor: what the trainings run on: processes, submitit (Slurm),
+            dask or ray, with :ADDRESS where one has it (default: the file's,
+            or processes)
     """
     with bad_input():
         file.open("rb").close()
@@ -63,7 +68,7 @@ def compare(
         with bad_input():
             settings = read_settings(file)
             check(settings, out)
-        found = compared(settings, out, processes, console.say)
+        found = compared(settings, out, processes, console.say, executor)
     result = {
         "folder": str(out),
         "complete": not found.failures,

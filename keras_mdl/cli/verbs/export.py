@@ -41,7 +41,7 @@ def export(
         mode: dyn_conv: int8 kernels, float activations; int8: int8
             throughout; float16, float32: shared with BatchNorm unfolded;
             float16_folded, float32_folded: nothing shared
-        forms: models, parts, external, bundle, packs (default: all)
+        forms: models, parts, bundle, packs (default: all)
         input_dtype: of the images, in 0..255 either way
         output: of the networks
         pack_base: domain whose file the receiver of a pack has (default: it

@@ -25,7 +25,7 @@ class ParallelAdapter(Branch):
     from the released code. Not built: the optional dropout on its input. The
     published start is random, so a new domain does not begin with the base's
     features; with `kernel` set to zero it does, which short trainings need
-    (`benchmarks/RESULTS.md`).
+    (`docs/results/methods.md`).
     """
 
     def place(self, step, conv, x, source, parts):

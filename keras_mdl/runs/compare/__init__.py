@@ -2,6 +2,6 @@
 
 from keras_mdl.runs.compare.run import compare as compare
 from keras_mdl.runs.compare.settings import CompareSettings as CompareSettings
-from keras_mdl.runs.compare.settings_file import read_settings as read_settings
+from keras_mdl.runs.compare.settings import read_settings as read_settings
 
 __all__ = ["CompareSettings", "compare", "read_settings"]

@@ -1,28 +1,25 @@
 """`DataEntry`: the images of one domain as a settings file names them."""
 
+import hashlib
 import pathlib
 from dataclasses import dataclass, field
 
 from keras_mdl.domains import require_domain
 
-
-def _is_bool(value):
-    return isinstance(value, bool)
-
-
-def _is_fraction(value):
-    return type(value) in (int, float) and 0 <= value < 1
-
-
 # Flags of the command line that belong to reading images.
 OPTIONS = {
-    "flip": (_is_bool, "true or false"),
-    "validation_fraction": (_is_fraction, "a number in [0, 1)"),
+    "flip": (lambda v: isinstance(v, bool), "true or false"),
+    "validation_fraction": (
+        lambda v: type(v) in (int, float) and 0 <= v < 1,
+        "a number in [0, 1)",
+    ),
     "on_bad_image": (("error", "skip").__contains__, "'error' or 'skip'"),
-    "data_dir": (lambda value: isinstance(value, str), "a path"),
-    "download": (_is_bool, "true or false"),
+    "data_dir": (lambda v: isinstance(v, str), "a path"),
+    "download": (lambda v: isinstance(v, bool), "true or false"),
 }
+_PATHS = ("data_dir", "download")  # where images are, not what they are
 _KINDS = ("embedded", "decathlon", "tfds", "folder")
+_READ = 64  # files of which the content counts, not only the size
 
 
 @dataclass(frozen=True)
@@ -102,13 +99,12 @@ class DataEntry:
         if kind in ("embedded", "decathlon"):
             known = {"embedded": embedded, "decathlon": decathlon}[kind].names()
             require_domain(rest, known)
-        elif kind != "tfds":
-            path = pathlib.Path(self._resolved(folder).removeprefix("folder:"))
-            if not path.is_dir():
-                raise FileNotFoundError(
-                    f"There is no folder of images for the domain "
-                    f"{self.name!r}: {path}"
-                )
+        path = self._path(folder)
+        if path is not None and not path.is_dir():
+            raise FileNotFoundError(
+                f"There is no folder of images for the domain {self.name!r}: "
+                f"{path}"
+            )
         fitting = options_of(self._resolved(folder))
         for key in self.options:
             if key not in fitting:
@@ -116,6 +112,26 @@ class DataEntry:
                     f"{key!r} does not apply to {self.spec!r}. Known for "
                     f"such data: {', '.join(fitting)}"
                 )
+
+    def digest(self, folder):
+        """What the images are, as plain values, without reading them all.
+
+        Of a folder: a hash of its files' names and sizes, and of the contents
+        of some. Of other data: what they are called.
+        """
+        found = {k: v for k, v in self.options.items() if k not in _PATHS}
+        path = self._path(folder)
+        if path is None:
+            return {"spec": self.spec, **found}
+        files = sorted(p for p in path.rglob("*") if p.is_file())
+        digest = hashlib.sha256()
+        step = -(-len(files) // _READ)
+        for i, file in enumerate(files):
+            name = file.relative_to(path).as_posix()
+            digest.update(f"{name} {file.stat().st_size}\n".encode())
+            if i % step == 0:
+                digest.update(file.read_bytes()[: 1 << 16])
+        return {"files": digest.hexdigest()[:16], **found}
 
     def load(self, folder, size):
         """The `DomainData`.
@@ -134,13 +150,18 @@ class DataEntry:
             options["size"] = max(size, 16)
         return load(self._resolved(folder), **options).renamed(self.name)
 
-    def _resolved(self, folder):
+    def _path(self, folder):
+        """The folder of the images, or `None` for data of other kinds."""
         kind, colon, rest = self.spec.partition(":")
-        if kind in _KINDS and colon:
-            if kind != "folder":
-                return self.spec
-            return f"folder:{pathlib.Path(folder, rest)}"
-        return str(pathlib.Path(folder, self.spec))
+        if kind not in _KINDS or not colon:
+            return pathlib.Path(folder, self.spec)
+        return pathlib.Path(folder, rest) if kind == "folder" else None
+
+    def _resolved(self, folder):
+        path = self._path(folder)
+        if path is None:
+            return self.spec
+        return f"{'folder:' * self.spec.startswith('folder:')}{path}"
 
 
 def _own_name(spec):

@@ -1,31 +1,43 @@
 """`CompareSettings`: what a comparison trains, checked before anything runs."""
 
+import math
 import pathlib
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, fields
 
 from keras_mdl.domains import Domain, as_domains
-from keras_mdl.runs.compare.checks import (
-    require_distinct,
-    require_known,
-    require_number,
-)
+from keras_mdl.models import PHASES
 from keras_mdl.runs.compare.data_entry import DataEntry
 from keras_mdl.runs.directory import check_run_name
+from keras_mdl.runs.executors import checked_executor
 from keras_mdl.runs.networks import methods_for
-from keras_mdl.training import get_method, get_recipe
+from keras_mdl.training import METHODS, get_method, get_recipe
 
-# Values of a recipe that one method may have otherwise than the others.
-OVERRIDES = {
-    "learning_rate": (float, "a number above 0"),
-    "weight_decay": (float, "a number from 0 on"),
-    "momentum": (float, "a number from 0 on"),
-    "batch_size": (int, "a whole number from 1 on"),
-    "epochs": (int, "a whole number from 1 on"),
-    "cosine": (bool, "true or false"),
-    "optimizer_name": (str, "'adamw' or 'coupled_sgd'"),
+# What one method may have otherwise than the others: `(type, lowest value or
+# None for "above 0", or the values that there are)`. First values of the
+# recipe, then changes to the method.
+RECIPE_VALUES = {
+    "learning_rate": (float, None),
+    "weight_decay": (float, 0),
+    "momentum": (float, 0),
+    "batch_size": (int, None),
+    "cosine": (bool, None),
+    "optimizer_name": (str, ("adamw", "coupled_sgd")),
 }
-_FROM_ZERO = ("weight_decay", "momentum")
-_OPTIMIZERS = ("adamw", "coupled_sgd")
+OVERRIDES = {
+    **RECIPE_VALUES,
+    "epochs": (int, None),
+    "images": (int, None),
+    "method": (str, tuple(METHODS)),
+    "phase": (str, tuple(PHASES)),
+    "depthwise": (str, ("plain", "do")),
+    "zero_adapters": (bool, None),
+    "head_epochs": (int, None),
+    "head_rate": (float, None),
+    "gates": (str, None),
+    "own_weight": (float, 0),
+}
+_LABEL = re.compile(r"\w[\w.,=+-]*( [\w.,=+-]+)*")
 
 
 @dataclass(frozen=True)
@@ -41,17 +53,29 @@ class CompareSettings:
         size: Side of the square images.
         base_epochs: Epochs of the base.
         base_recipe: Name of its recipe.
-        methods: Names in `keras_mdl.training.METHODS`; default all that the
-            network has.
-        overrides: `{method: {value of the recipe: value}}`.
+        methods: Names in `keras_mdl.training.METHODS`, default all that the
+            network has; or names of variants of them.
+        overrides: `{name in methods: {key of OVERRIDES: value}}`. With the
+            key `method` it is a variant of that method. `phase`: what trains.
+            `depthwise`: kind of its kernels. `zero_adapters`: residual
+            adapters start at zero. `head_epochs` of the epochs, and before
+            the others, the classifier trains alone, at `head_rate`.
+            `gates`: after all domains have been trained by
+            `pointwise_sharing`, gates (as `MultiDomainModel.with_gate` takes
+            them, with `own_weight`) train in these layers; `none`: for
+            comparison, the same other parts train on without any.
         seeds: Of weights, order and augmentation; one base each.
         images: Training images that each domain and method sees (sets the
             epochs), or `None`.
         epochs: Epochs of each domain and method, or `None`.
         recipe: Name of the domains' recipe.
         batch_size: Images in a step; default the recipes'.
-        processes: Of the workers; default one for each core. Not part of
-            what is compared.
+        hold_out: Measure on each n-th TRAINING image, which is left out of
+            the training, and do not look at validation images.
+        tensorboard: Whether each training writes logs for TensorBoard. Not
+            part of what is compared.
+        processes: Trainings at a time; default one for each core. The same.
+        executor: What they run on, see `keras_mdl.runs.executors`. The same.
         folder: What relative paths of data are relative to. The same.
 
     Raises:
@@ -73,7 +97,10 @@ class CompareSettings:
     epochs: int | None = None
     recipe: str = "quick-domain"
     batch_size: int | None = None
+    hold_out: int | None = None
+    tensorboard: bool = False
     processes: int | None = None
+    executor: str | dict = field(default="processes", hash=False)
     folder: pathlib.Path = pathlib.Path(".")
 
     def __post_init__(self):
@@ -83,16 +110,17 @@ class CompareSettings:
                 f"Received: {self.name!r}"
             )
         check_run_name(self.name)
+        checked_executor(self.executor)
         known = methods_for(self.network)
         object.__setattr__(self, "methods", tuple(self.methods or known))
         for key in ("domains", "seeds"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        require_number("width", self.width, float)
+        _require("width", self.width, float)
         for key in ("size", "base_epochs"):
-            require_number(key, getattr(self, key), int)
-        for key in ("images", "epochs", "batch_size", "processes"):
+            _require(key, getattr(self, key), int)
+        for key in ("images", "epochs", "batch_size", "processes", "hold_out"):
             if getattr(self, key) is not None:
-                require_number(key, getattr(self, key), int)
+                _require(key, getattr(self, key), int)
         if (self.images is None) == (self.epochs is None):
             raise ValueError(
                 "Exactly one of `images` (seen per domain and method) and "
@@ -100,22 +128,41 @@ class CompareSettings:
                 f"epochs={self.epochs}"
             )
         for seed in self.seeds:
-            require_number("seeds", seed, int, low=0, high=2**32 - 1)
+            _require("seeds", seed, int, 0, 2**32 - 1)
         for key in ("recipe", "base_recipe"):
             get_recipe(getattr(self, key))
-        _check_methods(self.methods, self.overrides, known, self.network)
+        for name in self.methods:
+            self._check_method(name, known)
+        if any("gates" in c for c in self.overrides.values()):
+            _require_known(["pointwise_sharing"], self.methods,
+                           "method, of which gates mix the slots")  # fmt: skip
+        for name in self.overrides:
+            if name not in self.methods:
+                raise ValueError(
+                    f"Values for a method that is not compared: {name!r}. "
+                    f"Compared: {', '.join(self.methods)}"
+                )
         names = [d.name for d in self.domains]
+        files = [name.replace(" ", "-") for name in self.methods]
         for key, values in (
-            ("domains", names),
-            ("seeds", self.seeds),
-            ("methods", self.methods),
-        ):
-            require_distinct(key, values)
+            ("domains", names), ("seeds", self.seeds), ("methods", files),
+        ):  # fmt: skip
+            if not values or len(set(values)) < len(values):
+                raise ValueError(
+                    f"`{key}` must be a list of different values, at least "
+                    f"one. Received: {list(values)}"
+                )
         # The base is a domain of the model beside each of them.
         as_domains([Domain(name, 2) for name in (self.base.name, *names)])
 
+    def changes_of(self, name):
+        """`(method, changes)` of a name in `methods`: what it is called in
+        `METHODS`, and what is otherwise, without the key `method`."""
+        changes = dict(self.overrides.get(name, {}))
+        return changes.pop("method", name), changes
+
     def to_dict(self):
-        """Plain values, as `settings_file.settings_from` takes them."""
+        """Plain values, as `settings_from` takes them."""
         return {
             "name": self.name,
             "network": self.network,
@@ -134,34 +181,178 @@ class CompareSettings:
             "seeds": list(self.seeds),
             **{
                 k: getattr(self, k)
-                for k in ("images", "epochs", "recipe", "batch_size")
+                for k in (
+                    "images", "epochs", "recipe", "batch_size", "hold_out",
+                )
                 if getattr(self, k) is not None
             },
-        }
+        }  # fmt: skip
 
-
-def _check_methods(methods, overrides, known, network):
-    for method in methods:
+    def _check_method(self, name, known):
+        method, changes = self.changes_of(name)
         get_method(method)
         if method not in known:
             raise ValueError(
-                f"The network {network!r} has no depthwise kernels for the "
-                f"method {method!r}. Known methods: {', '.join(known)}"
+                f"The network {self.network!r} has no depthwise kernels for "
+                f"the method {method!r}. Known methods: {', '.join(known)}"
             )
-    for method, changes in overrides.items():
-        if method not in methods:
+        if not _LABEL.fullmatch(name):
             raise ValueError(
-                f"Values for a method that is not compared: {method!r}. "
-                f"Compared: {', '.join(methods)}"
+                "The name of a variant must be words of letters, digits, `_`, "
+                f"`-`, `.`, `,`, `=` and `+`. Received: {name!r}"
             )
-        require_known(changes, OVERRIDES, f"value of method {method!r}")
+        _require_known(changes, OVERRIDES, f"value of method {name!r}")
         for key, value in changes.items():
-            _check_override(f"{method}: {key}", key, value)
+            kind, values = OVERRIDES[key]
+            label = f"{name}: {key}"
+            if kind in (int, float):
+                _require(label, value, kind, values)
+            elif type(value) is not kind or (values and value not in values):
+                expected = "true or false" if kind is bool else "text"
+                if values:
+                    expected = f"one of {', '.join(map(repr, values))}"
+                raise ValueError(
+                    f"`{label}` must be {expected}. Received: {value!r}"
+                )
 
 
-def _check_override(label, key, value):
-    kind, expected = OVERRIDES[key]
-    if kind in (int, float):
-        require_number(label, value, kind, 0 if key in _FROM_ZERO else None)
-    elif type(value) is not kind or (kind is str and value not in _OPTIMIZERS):
-        raise ValueError(f"`{label}` must be {expected}. Received: {value!r}")
+def read_settings(path, check=True):
+    """The `CompareSettings` in a YAML file.
+
+    Args:
+        path: The file; relative paths of data in it are relative to it.
+        check: Whether to look if the data can be there.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is not valid YAML, has unknown keys, or values that
+            cannot be.
+    """
+    import yaml
+
+    path = pathlib.Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is not valid YAML: {reason}") from error
+    try:
+        return settings_from(values, path.parent, check)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"In {path}: {error}") from error
+
+
+def settings_from(values, folder=".", check=True):
+    """`CompareSettings` from plain values, as a YAML file has them.
+
+    Args:
+        values: A mapping, see `CompareSettings`; `base` is `{data: SPEC,
+            epochs: N, recipe: NAME}`, `domains` a list of `[NAME=]SPEC` or
+            `{data: SPEC, flip: true, ...}`, `methods` a list of names or
+            `{name: {value: ...}}`, `variants` `{name: {of: [methods, default
+            all], value: ...}}`: each is added to `methods` as
+            `"method name"`, with these values besides the method's.
+        folder: What relative paths are relative to.
+        check: Whether to look if the data can be there.
+
+    Raises:
+        ValueError: For unknown or missing keys, or unknown data.
+        FileNotFoundError: For folders of images that are not there.
+    """
+    values = dict(_of_type("the file", values, dict))
+    inside = ("folder", "base_epochs", "base_recipe", "overrides")
+    known = [f.name for f in fields(CompareSettings) if f.name not in inside]
+    _require_known(values, [*known, "variants"], "key")
+    for key in ("base", "domains"):
+        if not values.get(key):
+            raise ValueError(f"The key {key!r} is missing")
+    base = values.pop("base")
+    base = {"data": base} if isinstance(base, str) else base
+    base = dict(_of_type("base", base, dict))
+    for key in ("epochs", "recipe"):
+        if key in base:
+            values[f"base_{key}"] = base.pop(key)
+    values["base"] = DataEntry.of(base, extra=("epochs", "recipe"))
+    values["domains"] = tuple(
+        DataEntry.of(d) for d in _of_type("domains", values["domains"], list)
+    )
+    network = values.get("network", CompareSettings.network)
+    methods = _methods(values.get("methods") or methods_for(network))
+    variants = _of_type("variants", values.pop("variants", None) or {}, dict)
+    for name, changes in variants.items():
+        changes = _numbers(_of_type(f"variants: {name}", changes, dict))
+        of = changes.pop("of", list(methods))
+        _require_known(_of_type("of", of, list), methods, "method")
+        for method in of:
+            plain = methods[method]
+            changed = {"method": method, **plain, **changes}
+            methods[f"{method} {name}"] = changed
+    values["methods"] = tuple(methods)
+    values["overrides"] = {m: c for m, c in methods.items() if c}
+    if "seeds" in values:
+        values["seeds"] = tuple(_of_type("seeds", values["seeds"], list))
+    settings = CompareSettings(**values, folder=pathlib.Path(folder))
+    if check:
+        for entry in (settings.base, *settings.domains):
+            entry.check(settings.folder)
+    return settings
+
+
+def _methods(values):
+    """`{name: changes}` of a list of names and `{name: changes}`."""
+    found = {}
+    if isinstance(values, dict):
+        values = [{k: v} for k, v in values.items()]
+    for item in _of_type("methods", list(values), list):
+        item = {item: None} if isinstance(item, str) else item
+        for name, changes in _of_type("methods", item, dict).items():
+            if name in found:
+                raise ValueError(
+                    "`methods` must be a list of different values. "
+                    f"Received twice: {name!r}"
+                )
+            changes = _of_type(f"methods: {name}", changes or {}, dict)
+            found[name] = _numbers(changes)
+    return found
+
+
+def _numbers(values):
+    # YAML 1.1 takes 1e-2 for a word: it wants 1.0e-2.
+    number = re.compile(r"[\d.]+[eE][-+]?\d+")
+    return {
+        k: float(v) if isinstance(v, str) and number.fullmatch(v) else v
+        for k, v in values.items()
+    }
+
+
+def _of_type(label, value, kind):
+    if not isinstance(value, kind):
+        what = "a list" if kind is list else "a mapping of names to values"
+        raise ValueError(f"`{label}` must be {what}. Received: {value!r}")
+    return value
+
+
+def _require_known(values, known, what):
+    for key in values:
+        if key not in known:
+            raise ValueError(
+                f"Unknown {what}: {key!r}. Known: {', '.join(known)}"
+            )
+
+
+def _require(label, value, kind, low=None, high=math.inf):
+    """Refuses what is not a number of that kind, from `low` to `high`.
+
+    `low=None` is above 0: whole numbers from 1 on.
+    """
+    allowed = (int,) if kind is int else (int, float)
+    valid = type(value) in allowed and math.isfinite(value)
+    inside = valid and (low or 0) <= value <= high
+    if not inside or (low is None and value == 0):
+        what = "a whole number" if kind is int else "a number"
+        rest = f"from {low} on" if low is not None else "above 0"
+        if high < math.inf:
+            rest = f"from {low or 0} to {high}"
+        raise ValueError(
+            f"`{label}` must be {what} {rest}. Received: {value!r}"
+        )

@@ -1,64 +1,92 @@
-"""One training of a comparison, from a view to its row."""
+"""The trainings of a comparison: what its jobs do, in a worker."""
 
+import functools
 import gc
 import hashlib
+import json
 import math
+import pathlib
 
 import keras
+import numpy as np
 
+from keras_mdl.data import from_arrays
+from keras_mdl.files import remove_leftovers
+from keras_mdl.models import load_model
 from keras_mdl.models.cost import changed_copies, domain_cost
 from keras_mdl.runs import fitting
-from keras_mdl.runs.compare.rows import BASE
+from keras_mdl.runs.compare.data_entry import DataEntry
+from keras_mdl.runs.compare.rows import BASE, ENVIRONMENT
+from keras_mdl.runs.engine import RESULTS
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationError, IsolationTable
 from keras_mdl.runs.networks import build_network
-from keras_mdl.training import get_method, get_recipe
-
-_ENVIRONMENT = ("keras_mdl", "python", "keras", "backend", "tensorflow",
-                "jax", "platform", "cpu", "cpu_cores",
-                "accelerators")  # fmt: skip
+from keras_mdl.runs.saving import save_checked
+from keras_mdl.runs.soft_sharing import share
+from keras_mdl.training import Recipe, get_method
 
 
-def train_base(settings, seed, data=None, verbose=0):
+def base_path(folder, name):
+    """Where the model of a base's job is kept."""
+    return pathlib.Path(folder, "bases", f"{name}.keras")
+
+
+def slot_path(folder, name):
+    """Where the slot that a job has trained is kept."""
+    return pathlib.Path(folder, "slots", f"{name}.safetensors")
+
+
+def trained_model(settings, folder, seed):
+    """The base of a seed with all domains that share its trunk: what a
+    comparison has trained by `pointwise_sharing`, as one model."""
+    model = load_model(
+        base_path(folder, f"s{seed}-{settings.base.name}-{BASE}")
+    )
+    for entry in settings.domains:
+        name = f"s{seed}-{entry.name}-pointwise_sharing"
+        model = model.load_domain(slot_path(folder, name))
+    return model
+
+
+def train_base(job, folder):
     """Trunk and first slot, on the base domain.
 
     Args:
-        settings: `CompareSettings`.
-        seed: Of weights, order and augmentation.
-        data: `DomainData` of the base, if it is loaded already.
-        verbose: As for `keras.Model.fit`.
+        job: A `Job` of `keras_mdl.runs.compare.plan`.
+        folder: The comparison's folder; the model is saved in it.
 
     Returns:
-        `(model, row)`: the `MultiDomainModel`, and its row of `rows.csv`.
+        The row of `rows.csv`, a dict.
     """
-    data = data or settings.base.load(settings.folder, settings.size)
-    require_splits(data)
-    keras.utils.set_random_seed(seed)
-    recipe = base_recipe(settings)
+    values = job.values
+    data = data_of(job, values["size"])
+    keras.utils.set_random_seed(values["seed"])
+    recipe = recipe_of(job, data)
+    name = data.domain.name
     model = build_network(
-        settings.network,
+        values["network"],
         [data.domain],
-        settings.size,
-        settings.width,
-        recipe.dropout(data.domain.name),
+        values["size"],
+        values["width"],
+        recipe.dropout(name),
     )
-    view = model.for_domain(data.domain.name, phase="base")
-    done = fitting.fit(view, recipe, data, settings.size, seed, verbose=verbose)
+    view = model.for_domain(name, phase="base")
+    done = _fit(job, folder, view, recipe, data, values["size"])
+    path = _ready(base_path(folder, job.name))
+    isolation = IsolationTable()
+    isolation.record("trained", model.fingerprint())
+    save_checked(model, path, isolation)
     # Nobody was there to be disturbed.
-    row = _row(seed, data, BASE, done, view, "", digest_of(model))
-    return model, row
+    return _row(job, data, view, done, "", digest_of(model))
 
 
-def run_method(settings, seed, base, data, method, verbose=0):
+def train_method(job, folder):
     """One domain by one method, from the base.
 
     Args:
-        settings: `CompareSettings`.
-        seed: Of weights, order and augmentation.
-        base: The trained `MultiDomainModel`; it stays as it is.
-        data: `DomainData` of the domain.
-        method: Name of the method.
-        verbose: As for `keras.Model.fit`.
+        job: A `Job` of `keras_mdl.runs.compare.plan`.
+        folder: The comparison's folder, with the base in it; what a method
+            that shares the trunk has trained is saved in it.
 
     Returns:
         The row of `rows.csv`, a dict.
@@ -68,70 +96,131 @@ def run_method(settings, seed, base, data, method, verbose=0):
             wider model, is not bit-identical after the training; or a part
             of the slot that counts as the base's.
         ValueError: For data without images or labels to train on or to
-            evaluate with.
+            evaluate with, or a base that is not that of its result.
     """
-    require_splits(data)
+    base, digest, data, size = _inputs(job, folder)
+    options, seed = job.values.get("options", {}), job.values["seed"]
+    method, name = get_method(job.values["method"]), data.domain.name
+    recipe = recipe_of(job, data)
     keras.utils.set_random_seed(seed)
-    method, name = get_method(method), data.domain.name
-    recipe = domain_recipe(settings, method, data.size("train"))
-    isolation = IsolationTable()
-    isolation.record("base", base.fingerprint())
-    model, view = method.start(base, data.domain, recipe.dropout(name))
-    done = fitting.fit(view, recipe, data, settings.size, seed, verbose=verbose)
-    what = f"{name} by {method.name}"
-    if not method.alone:
-        wider = IsolationTable()
-        wider.record("base", isolation.rows[0].digests)
-        wider.record(what, model.fingerprint())
-    isolation.record(f"{what}, beside it", base.fingerprint())
+    isolation = _Beside(base)
+    model, _ = method.start(
+        base,
+        data.domain,
+        recipe.dropout(name),
+        depthwise=options.get("depthwise"),
+    )
+    if options.get("zero_adapters"):
+        _zero_adapters(model, name)
+    stages = [recipe]
+    if "head_epochs" in options:
+        rate = options.get("head_rate", recipe.learning_rate)
+        head = at_length(recipe, options["head_epochs"])
+        stages.insert(0, head.replace(phase="head", learning_rate=rate))
+    for stage in stages:
+        view = model.for_domain(name, phase=stage.phase)
+        done = _fit(job, folder, view, stage, data, size)
+    isolation.check(name, None if method.alone else model)
     changed = changed_copies(view, base)
     if changed:
         raise IsolationError(
-            f"After {what} these parts count as the base's and are not: "
+            f"After {job.name} these parts count as the base's and are not: "
             f"{', '.join(changed)}"
         )
-    row = _row(seed, data, method.name, done, view, True, digest_of(base))
-    del model, view
-    gc.collect()  # a graph of each method would fill the memory
-    return row
+    if not method.alone:
+        model.save_domain(name, _ready(slot_path(folder, job.name)))
+    return _row(job, data, view, done, True, digest)
 
 
-def base_recipe(settings):
-    """The `Recipe` of the base."""
-    recipe = _for_epochs(
-        get_recipe(settings.base_recipe), settings.base_epochs
-    ).replace(phase="base")
-    if settings.batch_size is not None:
-        recipe = recipe.replace(batch_size=settings.batch_size)
-    return recipe
-
-
-def domain_recipe(settings, method, train_images):
-    """The `Recipe` of one method on a domain.
+def train_gates(job, folder):
+    """Gates in one domain, between the slots of all, or for comparison none.
 
     Args:
-        settings: `CompareSettings`.
-        method: A `Method`.
-        train_images: Training images of the domain: with `settings.images`
-            they set the epochs.
+        job: A `Job` of `keras_mdl.runs.compare.plan`.
+        folder: The comparison's folder, with the base and all slots in it.
+
+    Returns:
+        The row of `rows.csv`, with further columns: the accuracy of the slot
+        as it was and with its gates folded, and how much the gates vary. The
+        costs are those of the folded slot.
     """
-    changes = dict(settings.overrides.get(method.name, {}))
-    epochs = changes.pop("epochs", settings.epochs)
+    base, digest, data, size = _inputs(job, folder)
+    options, seed = job.values["options"], job.values["seed"]
+    name, recipe, model = data.domain.name, recipe_of(job, data), base
+    for slot in job.where["slots"]:
+        model = model.load_domain(slot_path(folder, slot))
+    isolation = _Beside(model)
+    found = {}
+    if options["gates"] == "none":
+        found["hard"] = fitting.evaluate(model[name], data, size).accuracy
+        keras.utils.set_random_seed(seed)
+        after = folded = model.folded([])  # a copy
+        view = after.for_domain(name, phase=recipe.phase)
+        done = _fit(job, folder, view, recipe, data, size)
+    else:
+        shared = share(
+            model, data, recipe, size, options["gates"],
+            own_weight=options.get("own_weight"), seed=seed,
+        )  # fmt: skip
+        after, folded, done = shared.gated, shared.collapsed, shared.fit
+        found = {**shared.accuracy, "variation": shared.variation}
+    isolation.check(name, after)
+    return {
+        **_row(job, data, folded.for_domain(name), done, True, digest),
+        "accuracy_hard": round(found["hard"], 6),
+        "accuracy_folded": found.get("collapsed", ""),
+        "variation": found.get("variation", ""),
+    }
+
+
+def data_of(job, size):
+    """The `DomainData` of a job, as they were when it was planned.
+
+    Raises:
+        ValueError: If the images are others now, or there are none with
+            labels to train on or to evaluate with.
+    """
+    where = job.where
+    entry = DataEntry.of(where["data"])
+    found = entry.digest(where["folder"])
+    if found != job.values["data"]:
+        raise ValueError(
+            f"The images of {entry.name!r} have changed since the start. "
+            f"Expected: {job.values['data']}, received: {found}"
+        )
+    key = json.dumps([where["data"], found])
+    data = _loaded(key, where["folder"], size)
+    require_splits(data)
+    if "hold_out" in job.values:
+        return _without_validation(data, job.values["hold_out"])
+    return data
+
+
+def recipe_of(job, data):
+    """The `Recipe` of a job, for as many epochs as it has.
+
+    With `images` they depend on how many images there are. Drops keep their
+    place in the course of the training.
+    """
+    values = job.values
+    recipe = Recipe(
+        "",
+        note="",
+        **{**values["recipe"], "drops": tuple(values["recipe"]["drops"])},
+    )
+    epochs = values.get("epochs")
     if epochs is None:
-        epochs = max(1, round(settings.images / train_images))
-    if settings.batch_size is not None:
-        changes.setdefault("batch_size", settings.batch_size)
-    if "weight_decay" in changes:
-        # Given by hand it holds for every domain.
-        changes["decays"] = {}
-    if changes.get("cosine"):
-        changes["drops"] = ()
-    recipe = _for_epochs(get_recipe(settings.recipe), epochs)
-    return recipe.replace(phase=method.phase, **changes)
+        epochs = max(1, round(values["images"] / data.size("train")))
+    left = epochs - values.get("options", {}).get("head_epochs", 0)
+    if left < 1:
+        raise ValueError(
+            f"`head_epochs` must be less than the {epochs} epochs there are"
+        )
+    return at_length(recipe, left)
 
 
-def _for_epochs(recipe, epochs):
-    # Drops keep their place in the course of the training.
+def at_length(recipe, epochs):
+    """The recipe with another number of epochs."""
     scale = epochs / recipe.epochs
     drops = sorted({max(1, round(d * scale)) for d in recipe.drops})
     return recipe.replace(epochs=epochs, drops=tuple(drops))
@@ -157,25 +246,114 @@ def require_splits(data):
             )
 
 
-def _row(seed, data, method, done, view, identical, base_digest):
+class _Beside:
+    """That a training leaves all that was there before as it was."""
+
+    def __init__(self, model):
+        self._model, self._before = model, model.fingerprint()
+
+    def check(self, domain, after=None):
+        """Of the model before, and of the one that has grown out of it."""
+        own = [f"domains/{domain}"]
+        for model, trained in ((after, own), (self._model, ())):
+            if model is not None:
+                table = IsolationTable()
+                table.record("before", self._before)
+                try:
+                    table.record(
+                        f"{domain} trained", model.fingerprint(), trained
+                    )
+                except IsolationError:
+                    _base.cache_clear()  # it may be damaged
+                    raise
+
+
+def _inputs(job, folder):
+    """`(base, its digest, data, size)`; none of it is changed by a job."""
+    where = job.where
+    stored = f"{where['base']}-{job.values['trunk']}.json"
+    found = json.loads(pathlib.Path(folder, RESULTS, stored).read_text())
+    found = found["result"]
+    base = _base(base_path(folder, where["base"]), found["base_sha256"])
+    data = data_of(job, where["size"])
+    return base, found["base_sha256"], data, where["size"]
+
+
+# A worker's jobs follow each other on the same images, from the same base.
+@functools.lru_cache(maxsize=1)
+def _base(path, expected):
+    base = load_model(path)
+    if digest_of(base) != expected:
+        raise ValueError(
+            f"{path} is not the base that the rows of its seed started from. "
+            f"Expected: {expected}, received: {digest_of(base)}"
+        )
+    return base
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(key, folder, size):
+    return DataEntry.of(json.loads(key)[0]).load(folder, size)
+
+
+def _without_validation(data, n):
+    """The training images alone, each n-th of them to measure with."""
+    images, labels = data.images("train"), data.labels("train")
+    held = np.arange(len(labels)) % n == 0
+    splits = {
+        split: ([images[i] for i in np.flatnonzero(chosen)], labels[chosen])
+        for split, chosen in (("train", ~held), ("validation", held))
+    }
+    return from_arrays(data.domain.name, splits, data.domain.classes, data.flip)
+
+
+def _zero_adapters(model, name):
+    kernels = [
+        v
+        for path, v in model.variables_by_path(name).items()
+        if path.endswith("/adapter/kernel")
+    ]
+    if not kernels:
+        raise ValueError("Only residual adapters can start from zero")
+    for kernel in kernels:
+        kernel.assign(0 * kernel)
+
+
+def _ready(path):
+    """The path, to be written by nobody else than this job."""
+    path.parent.mkdir(exist_ok=True)
+    remove_leftovers(path)
+    return path
+
+
+def _fit(job, folder, view, recipe, data, size):
+    callbacks = []
+    if job.where.get("tensorboard"):
+        logs = pathlib.Path(folder, "tensorboard", job.name)
+        callbacks = [keras.callbacks.TensorBoard(logs, write_graph=False)]
+    seed = job.values["seed"]
+    return fitting.fit(view, recipe, data, size, seed, callbacks)
+
+
+def _row(job, data, view, done, identical, base_digest):
     cost, found = domain_cost(view), describe_environment()
     accuracy = done.final["val_accuracy"]
     if not math.isfinite(accuracy):
         raise FloatingPointError("The validation accuracy is not a number")
-    epochs = len(done.history)
-    return {
-        "seed": seed,
+    row = {
+        "seed": job.values["seed"],
         "domain": data.domain.name,
-        "method": method,
+        "method": job.where["method"],
         "accuracy": round(accuracy, 6),
         "classes": data.domain.num_classes,
         "train_images": data.size("train"),
         "validation_images": data.size("validation"),
-        "epochs": epochs,
-        "images_seen": epochs * data.size("train"),
+        "epochs": len(done.history),
+        "images_seen": len(done.history) * data.size("train"),
+        "learning_rate": job.values["recipe"]["learning_rate"],
         "seconds": round(done.seconds, 2),
-        "numbers": cost.numbers,
-        "numbers_with_head": cost.numbers_with_head,
+        "numbers": cost.parameters,
+        "numbers_with_head": cost.parameters_with_head,
         "bytes": cost.bytes,
         "bytes_with_head": cost.bytes_with_head,
         "statistics_bytes": cost.statistics_bytes,
@@ -185,5 +363,8 @@ def _row(seed, data, method, done, view, identical, base_digest):
         "macs_folded": cost.macs_folded,
         "others_bit_identical": identical,
         "base_sha256": base_digest,
-        **{key: found.get(key, "") for key in _ENVIRONMENT},
+        **{key: found.get(key, "") for key in ENVIRONMENT},
+        "history": done.history,
     }
+    gc.collect()  # a graph of each method would fill the memory
+    return row

@@ -1,7 +1,8 @@
 """The demo's story: a base, further domains, the proofs, the files."""
 
-import math
+import os
 import pathlib
+import shutil
 import time
 
 import keras
@@ -11,15 +12,20 @@ from keras_mdl.data import embedded
 from keras_mdl.models import load_model
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
-from keras_mdl.runs.comparison import Comparison
+from keras_mdl.runs.compare.data_entry import DataEntry
+from keras_mdl.runs.compare.plan import jobs_of
+from keras_mdl.runs.compare.rows import BASE
+from keras_mdl.runs.compare.run import train_all
+from keras_mdl.runs.compare.settings import CompareSettings
+from keras_mdl.runs.compare.trial import base_path, slot_path
+from keras_mdl.runs.engine import result_of
 from keras_mdl.runs.environment import describe_environment
+from keras_mdl.runs.executors import open_engine
 from keras_mdl.runs.exporting import export_with_data, require_export
 from keras_mdl.runs.isolation import IsolationTable
-from keras_mdl.runs.networks import build_network
 from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import get_method, get_recipe
 
-BASE = "base"  # the method's name in the base domain's rows
 _SAMPLES = 10
 
 
@@ -54,26 +60,23 @@ class Demo:
 
         Raises:
             IsolationError: If a step changed a part that it must not change.
+            RuntimeError: If a training failed.
         """
         keras.utils.set_random_seed(self.settings.seed)
         self.load_data()
-        self.train_base()
-        with Comparison(self.settings, self.folder, self.model) as comparison:
-            self.say(
-                "  (the other methods now train in a second process: "
-                + ", ".join(self.settings.methods[1:])
-                + ")"
-            )
-            for name in self.settings.domains:
-                self.add_domain(name)
-            self.share_softly()
-            self._heading("wait for the other methods")
-            metrics, history = comparison.result()
-        self.metrics += metrics
-        self.history += history
+        work = self.folder / "work"
+        jobs = self.train(work)
+        self._heading("one model of them: the base, and a slot for each domain")
+        self.model = load_model(base_path(work, jobs[0].name))
         self.isolation.record(
-            "other methods compared", self.model.fingerprint()
+            f"base {self.settings.base} trained", self.model.fingerprint()
         )
+        for job in jobs[1:]:
+            if job.where["method"] == self.settings.methods[0]:
+                self.add_domain(job.values["domain"], slot_path(work, job.name))
+        os.replace(work / "tensorboard", self.folder / "tensorboard")
+        shutil.rmtree(work)
+        self.share_softly()
         self.save_and_reload()
         samples = self.evaluate()
         self.export()
@@ -83,7 +86,7 @@ class Demo:
         """The embedded domains."""
         s = self.settings
         for name in (s.base, *s.domains):
-            data = embedded.load(name, size=s.size, seed=s.seed)
+            data = embedded.load(name, size=s.size)
             self.data[name] = data
             self.say(
                 f"  {name:<10} {data.domain.num_classes:>3} classes, "
@@ -91,35 +94,39 @@ class Demo:
                 f"{data.size('validation'):>4} validation images"
             )
 
-    def train_base(self):
-        """Step 1: trunk and first slot, on the base domain."""
-        s = self.settings
-        self._heading(f"base domain {s.base!r}: everything trains")
-        self.model = build_network(
-            s.network, [self.data[s.base].domain], s.size, s.width
-        )
-        view = self.model.for_domain(s.base, phase="base")
-        recipe = self._recipe("quick-base", s.base_epochs)
-        self._fit(view, recipe, s.base, BASE)
-        self.isolation.record(
-            f"base {s.base} trained", self.model.fingerprint()
-        )
+    def train(self, work):
+        """Step 1: the base; from it each domain by each method.
 
-    def add_domain(self, name):
-        """Step 2: a slot for one more domain; trunk and others frozen."""
-        method = get_method(self.settings.methods[0])
-        self._heading(f"add {name!r}: its slot trains, the trunk is frozen")
+        Every training has its own copy of the base, and proves that it left
+        the trunk and the base's slot as they were, bit for bit.
+
+        Args:
+            work: Folder for what has been trained.
+
+        Returns:
+            The jobs, the base's first.
+        """
+        s = self.settings
+        self._heading(
+            f"base domain {s.base!r}: everything trains; then each domain by "
+            f"{', '.join(s.methods)}, the trunk frozen where it is shared"
+        )
+        jobs = jobs_of(comparison_of(s))
+        with open_engine(work) as engine:
+            _, failures = train_all(engine, jobs, self.say)
+        if failures:
+            raise RuntimeError("\n".join(map(str, failures)))
+        for job in jobs:
+            self._keep(result_of(job, work)["result"])
+        return jobs
+
+    def add_domain(self, name, path):
+        """Step 2: the slot of one more domain, beside the others."""
         before = self.isolation.rows[-1].digests
-        self.model, view = method.start(self.model, self.data[name].domain)
-        own = f"domains/{name}"
-        self._fit(view, self._domain_recipe(method), name, method.name)
-        row = self.isolation.record(
-            f"{name} added and trained", self.model.fingerprint(), [own]
-        )
+        self.model = self.model.load_domain(path)
+        row = self.isolation.record(f"{name} added", self.model.fingerprint())
         same = sum(row.digests[p] == before[p] for p in before)
-        self.say(
-            f"  isolation: {same} of {len(before)} older parts bit-identical"
-        )
+        self.say(f"  {name}: {same} of {len(before)} older parts bit-identical")
 
     def share_softly(self):
         """Beside the model: one domain's filters mixed with the others'."""
@@ -129,7 +136,12 @@ class Demo:
             f"soft sharing: {s.soft_layers} layers of {name!r} mix the filters "
             "of all domains; gates alone train"
         )
-        recipe = self._recipe("quick-gate", s.soft_epochs)
+        recipe = get_recipe("quick-gate").replace(
+            epochs=s.soft_epochs,
+            batch_size=s.batch_size,
+            learning_rate=s.learning_rate,
+            weight_decay=s.weight_decay,
+        )
         found = share(
             self.model,
             self.data[name],
@@ -148,13 +160,6 @@ class Demo:
             ("without the gates again", self.model),
         ):
             self.isolation.record(step, model.fingerprint(), [own])
-
-    def compare(self, base, name):
-        """The same domain by other methods, on copies of the base."""
-        for method_name in self.settings.methods[1:]:
-            method = get_method(method_name)
-            _, view = method.start(base, self.data[name].domain)
-            self._fit(view, self._domain_recipe(method), name, method.name)
 
     def save_and_reload(self):
         """Step 3: files, and the same bits from them."""
@@ -176,15 +181,13 @@ class Demo:
             data = self.data[name]
             found = fitting.evaluate(self.model[name], data, self.settings.size)
             self.metrics.append(
-                _row(
+                _metric(
                     "reloaded",
                     name,
                     BASE if name == self.settings.base else method,
                     "validation",
-                    found.accuracy,
-                    found.loss,
-                    None,
-                    time.perf_counter() - start,
+                    (found.accuracy, found.loss),
+                    seconds=round(time.perf_counter() - start, 2),
                 )
             )
             self.say(f"  {name:<10} accuracy {found.accuracy:.3f}")
@@ -208,9 +211,10 @@ class Demo:
             say=self.say,
         )
         self.say(f"\n{report}")
-        found = report.to_dict()
-        del found["folder"]  # it is not in its place yet
-        self.exported = found
+        # (The folder is not in its place yet.)
+        self.exported = {
+            k: v for k, v in report.to_dict().items() if k != "folder"
+        }
 
     def contents(self, samples):
         """What the report shows."""
@@ -240,49 +244,20 @@ class Demo:
             command=s.command(),
         )
 
-    def _recipe(self, name, epochs):
-        s = self.settings
-        return get_recipe(name).replace(
-            epochs=epochs,
-            batch_size=s.batch_size,
-            learning_rate=s.learning_rate,
-            weight_decay=s.weight_decay,
-        )
-
-    def _domain_recipe(self, method):
-        s = self.settings
-        recipe = self._recipe("quick-domain", s.domain_epochs)
-        if method.phase == "head":
-            recipe = recipe.replace(learning_rate=s.head_learning_rate)
-        return recipe.replace(phase=method.phase)
-
-    def _fit(self, view, recipe, domain, method):
-        logs = self.folder / "tensorboard" / f"{domain}-{method}"
-        done = fitting.fit(
-            view,
-            recipe,
-            self.data[domain],
-            self.settings.size,
-            seed=self.settings.seed,
-            callbacks=[keras.callbacks.TensorBoard(logs, write_graph=False)],
-            verbose=self.verbose,
-        )
-        self.history += [
-            {"domain": domain, "method": method, **epoch}
-            for epoch in done.history
-        ]
-        added = sum(math.prod(v.shape) for v in view.trainable_variables)
+    def _keep(self, result):
+        """What the report shows of a training."""
+        about = {k: result[k] for k in ("domain", "method")}
+        self.history += [{**about, **epoch} for epoch in result["history"]]
+        last = result["history"][-1]
         for split, prefix in (("train", ""), ("validation", "val_")):
             self.metrics.append(
-                _row(
+                _metric(
                     "trained",
-                    domain,
-                    method,
+                    *about.values(),
                     split,
-                    done.final[prefix + "accuracy"],
-                    done.final[prefix + "loss"],
-                    added,
-                    done.seconds if split == "train" else None,
+                    [last[f"{prefix}{k}"] for k in ("accuracy", "loss")],
+                    result["numbers_with_head"],
+                    result["seconds"] if split == "train" else None,
                 )
             )
 
@@ -290,7 +265,41 @@ class Demo:
         self.say(f"\n== {text}")
 
 
-def _row(step, domain, method, split, accuracy, loss, added, seconds):
+def comparison_of(s):
+    """What the demo trains, as `CompareSettings`."""
+    changes = {
+        "learning_rate": s.learning_rate,
+        "weight_decay": s.weight_decay,
+        "epochs": s.domain_epochs,
+    }
+    return CompareSettings(
+        domains=[DataEntry.of(f"embedded:{d}") for d in s.domains],
+        base=DataEntry.of(f"embedded:{s.base}"),
+        network=s.network,
+        width=s.width,
+        size=s.size,
+        base_epochs=s.base_epochs,
+        epochs=s.domain_epochs,
+        methods=s.methods,
+        overrides={
+            method: {
+                **changes,
+                **(
+                    {"learning_rate": s.head_learning_rate}
+                    if get_method(method).phase == "head"
+                    else {}
+                ),
+            }
+            for method in s.methods
+        },
+        seeds=[s.seed],
+        batch_size=s.batch_size,
+        tensorboard=True,
+    )
+
+
+def _metric(step, domain, method, split, measured, added=None, seconds=None):
+    accuracy, loss = measured
     return {
         "step": step,
         "domain": domain,
@@ -299,7 +308,7 @@ def _row(step, domain, method, split, accuracy, loss, added, seconds):
         "accuracy": round(accuracy, 6),
         "loss": round(loss, 6),
         "parameters_added": added,
-        "seconds": None if seconds is None else round(seconds, 2),
+        "seconds": seconds,
     }
 
 
