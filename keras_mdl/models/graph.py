@@ -52,10 +52,12 @@ def domain_graph(mdl, domain, policy):
     if backbone_of(mdl.backbone).raw_pixels:
         x = keras.ops.cast(inputs, "float32")
     else:
-        # (pixels / 255 - mean) / std, in float32 under any policy.
+        # (pixels / 255 - mean) / std, in float32 under any policy. Of three
+        # axes, which Keras' setting of the data format does not turn.
+        offset = [-m / s for m, s in zip(info.mean, info.std, strict=True)]
         x = keras.layers.Rescaling(
-            scale=[1 / (255 * s) for s in info.std],
-            offset=[-m / s for m, s in zip(info.mean, info.std, strict=True)],
+            scale=[[[1 / (255 * s) for s in info.std]]],
+            offset=[[offset]],
             dtype="float32",
             name="normalize",
         )(inputs)

@@ -111,8 +111,8 @@ METHODS = MappingProxyType(
                 "Binary masks over the frozen kernels (Mallya et al., ECCV "
                 "2018); BatchNorms as the base has them, the released "
                 "default (phase `adapter_and_norm` trains them, which helps "
-                "much: docs/results/methods.md). The decathlon settings are not "
-                "published.",
+                "much: docs/results/methods.md). The decathlon settings are "
+                "not published.",
                 adapter="piggyback",
             ),
             Method(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import images, tiny_model
 
-from keras_mdl.layers import DepthwiseConv2D, PerDomainLayer
+from keras_mdl.layers import DepthwiseConv2D, DomainDepthwiseConv2D
 from keras_mdl.layers.do_conv import DOConv2D, DOConvolution
 from keras_mdl.layers.do_depthwise import DODepthwiseConv2D
 from keras_mdl.models.folding import fold
@@ -129,14 +129,13 @@ def test_a_sequential_model_folds():
 
 
 @keras.saving.register_keras_serializable("keras_mdl_tests")
-def do_backbone(x, slot):
-    layer = DODepthwiseConv2D(3, use_bias=False)
-    x = slot(PerDomainLayer, "conv", layer=layer)(x)
+def do_backbone(x, scope):
+    x = scope(DomainDepthwiseConv2D, "conv")(x)
     return keras.layers.ReLU(name="relu")(x)
 
 
 def test_the_view_of_a_domain_folds_to_an_ordinary_model():
-    mdl = tiny_model(("a", "b"), backbone=do_backbone)
+    mdl = tiny_model(("a", "b"), backbone=do_backbone, depthwise="do")
     view = randomized(mdl["b"])
     view.compile("sgd", "sparse_categorical_crossentropy")
     folded, x = fold(view), images(2)

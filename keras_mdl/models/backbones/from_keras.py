@@ -211,6 +211,8 @@ def _scaled(steps, scaling):
         )
     if numbers is None:
         return steps
+    # Of three axes, which Keras' setting of the data format does not turn.
+    numbers = [[[n]] if isinstance(n, list) else n for n in numbers]
     chain = [keras.layers.Rescaling(*numbers, dtype="float32", name="scaling")]
     if scaling == "caffe":
         chain.insert(0, ReverseChannels(dtype="float32", name="rgb_to_bgr"))
