@@ -1,6 +1,7 @@
 """The map of the package, enforced: who may import whom, and how much."""
 
 import ast
+import graphlib
 import importlib.util
 import os
 import pathlib
@@ -101,6 +102,43 @@ def top_level_imports(path):
 
 def name_of(path):
     return str(path.relative_to(PACKAGE))
+
+
+def all_modules():
+    """`{dotted name: file}` of both packages."""
+    found = {}
+    for base in (ROOT, ROOT / "export"):
+        for path in base.glob("keras_mdl*/**/*.py"):
+            parts = path.relative_to(base).with_suffix("").parts
+            name = ".".join(p for p in parts if p != "__init__")
+            found[name] = path
+    return found
+
+
+def test_there_are_no_circles_anywhere():
+    """Imports inside functions count: they too say who knows whom."""
+    modules, graph = all_modules(), {}
+    for name, path in modules.items():
+        graph[name] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                for alias in node.names:
+                    inner = f"{node.module}.{alias.name}"
+                    target = inner if inner in modules else node.module
+                    if target in modules and target != name:
+                        graph[name].add(target)
+    assert sum(map(len, graph.values())) > 300  # it sees the imports
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_every_file_name_occurs_once():
+    """A verb of the command line is called like what it is about."""
+    names = [
+        path.name
+        for path in MODULES
+        if path.name[0] != "_" and "verbs" not in path.parts
+    ]
+    assert sorted(names) == sorted(set(names))
 
 
 every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)

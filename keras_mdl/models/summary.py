@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import keras
 
+from keras_mdl.tables import format_table
+
 
 @dataclass(frozen=True)
 class Row:
@@ -41,8 +43,15 @@ class DomainSummary:
         return [vars(row) for row in self.rows]
 
     def __str__(self):
-        head = ("", "parameters", "of which head", "statistics", "MACs", "KiB")
-        table = [head]
+        heading = (
+            "",
+            "parameters",
+            "of which head",
+            "statistics",
+            "MACs",
+            "KiB",
+        )
+        table = [heading]
         for r in self.rows:
             macs = "unknown" if r.macs is None else f"{r.macs / 1e6:,.1f} M"
             table.append(
@@ -65,14 +74,7 @@ class DomainSummary:
                 f"{sum(r.bytes for r in self.rows) / 1024:,.0f}",
             )
         )
-        widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-        return "\n".join(
-            "  ".join(
-                cell.ljust(w) if i == 0 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in table
-        )
+        return format_table(table)
 
 
 def summarize(model):

@@ -80,7 +80,8 @@ def test_a_joint_view_is_not_copied_by_itself(model, way, tmp_path):
         COPIES[way](model.joint(), path)
 
 
-def test_a_summary_marks_what_trains(model, capsys):
+def test_a_summary_marks_what_trains(model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     for phase, trained in (("domain", True), ("head", False)):
         model.for_domain("a", phase).summary(
             show_trainable=True, line_length=150

@@ -1,6 +1,6 @@
 """`keras-mdl add-domain`."""
 
-from keras_mdl.cli import flags, loading, outputs
+from keras_mdl.cli import flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -40,8 +40,8 @@ def add_domain(
     side = saved.side(size)
     if init_from is not None:
         saved.domain(init_from)
-    found = loading.open_training_data(
-        console, data, side or loading.OPEN_SIDE, reading, training, name
+    found = inputs.open_training_data(
+        console, data, side or inputs.OPEN_SIDE, reading, training, name
     )
     name = found.domain.name
     if name in saved.domains:
@@ -58,9 +58,9 @@ def add_domain(
     keras.utils.set_random_seed(training.seed)
     with bad_input(name="method"):
         way = get_method(method)
-    chosen = loading.open_recipe(recipe, way.phase, training)
+    chosen = inputs.open_recipe(recipe, way.phase, training)
     if side is None and (
-        training.flip is not None or loading.published_side(chosen, name) == 0
+        training.flip is not None or inputs.published_side(chosen, name) == 0
     ):
         saved.size()  # says that --size is needed
     isolation = IsolationTable()
@@ -74,7 +74,7 @@ def add_domain(
             init_from=init_from,
             depthwise=depthwise,
         )
-    done = loading.fitted(view, chosen, found, side, training, console, size)
+    done = inputs.fitted(view, chosen, found, side, training, console, size)
     isolation.record(
         f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
     )

@@ -1,6 +1,6 @@
 """`keras-mdl evaluate`."""
 
-from keras_mdl.cli import flags, loading
+from keras_mdl.cli import flags, inputs
 from keras_mdl.cli.errors import InputError
 from keras_mdl.cli.saved import open_saved
 
@@ -35,10 +35,10 @@ def evaluate(
     saved = open_saved(model)
     size = saved.size(size)
     found = []
-    opened = loading.open_data(console, data, size, reading, name=domain)
+    opened = inputs.open_data(console, data, size, reading, name=domain)
     for spec, one in zip(data, opened, strict=True):
-        found.append(loading.matched(one, saved, spec, partial=True))
-        loading.require_labels(one, split)
+        found.append(inputs.matched(one, saved, spec, partial=True))
+        inputs.require_labels(one, split)
     loaded = saved.load()
     from keras_mdl.report.text import format_table, percent
     from keras_mdl.runs import fitting

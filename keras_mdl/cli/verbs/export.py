@@ -3,7 +3,7 @@
 import pathlib
 from typing import Literal
 
-from keras_mdl.cli import backend, flags, loading, outputs
+from keras_mdl.cli import backend, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -109,13 +109,13 @@ def export(
 def _data_of_all(console, saved, specs, size, reading):
     """`{domain: DomainData}` of all domains of the model."""
     found = {}
-    opened = loading.open_data(console, specs, size, reading)
+    opened = inputs.open_data(console, specs, size, reading)
     for spec, one in zip(specs, opened, strict=True):
         name = one.domain.name
         if name in found:
             raise InputError(f"Two SPECs of --data are for the domain {name!r}")
-        found[name] = loading.matched(one, saved, spec)
-        loading.require_labels(one, "train", "validation")
+        found[name] = inputs.matched(one, saved, spec)
+        inputs.require_labels(one, "train", "validation")
     if missing := [n for n in saved.domains if n not in found]:
         raise InputError(
             "Every domain is verified on images of its own. Missing in "

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from keras_mdl.cli import flags, loading
+from keras_mdl.cli import flags, inputs
 from keras_mdl.cli.errors import InputError
 from keras_mdl.cli.saved import open_saved
 
@@ -35,7 +35,7 @@ def predict(
     saved = open_saved(model)
     classes = saved.domain(domain).classes
     size = saved.size(size)
-    pictures = [loading.open_image(path) for path in images]
+    pictures = [inputs.open_image(path) for path in images]
     loaded = saved.load()
     from keras_mdl.runs import fitting
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from keras_mdl.cli import flags, loading, outputs
+from keras_mdl.cli import flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -57,16 +57,16 @@ def share(
     size = saved.size(size)
     for name in (target, *(sources or ())):
         saved.domain(name)
-    found = loading.open_training_data(
+    found = inputs.open_training_data(
         console, data, size, reading, training, target
     )
-    found = loading.matched(found, saved, data)
+    found = inputs.matched(found, saved, data)
     loaded = saved.load()
     from keras_mdl.models.gating import choose_layers
     from keras_mdl.runs.isolation import IsolationTable
     from keras_mdl.runs.soft_sharing import share as share_softly
 
-    chosen = loading.open_recipe(recipe, _PHASES[trains], training)
+    chosen = inputs.open_recipe(recipe, _PHASES[trains], training)
     layers = layers or ["all"]
     layers = layers[0] if len(layers) == 1 else layers
     with bad_input():
@@ -84,7 +84,7 @@ def share(
         sources,
         own_weight,
         training.seed,
-        loading.callbacks(training, target),
+        inputs.callbacks(training, target),
         console.verbose,
     )
     console.say(f"\n{done}")

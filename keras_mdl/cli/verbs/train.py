@@ -1,6 +1,6 @@
 """`keras-mdl train`."""
 
-from keras_mdl.cli import backend, flags, loading, outputs
+from keras_mdl.cli import backend, flags, inputs, outputs
 from keras_mdl.cli.errors import bad_input
 
 _SIZE = 32
@@ -36,7 +36,7 @@ def train(
         size: side of the square images in pixels, divisible by 8 (default:
             as published with the recipe, else 32)
     """
-    found = loading.open_training_data(
+    found = inputs.open_training_data(
         console, data, size or _SIZE, reading, training, domain
     )
     backend.load_backend()
@@ -46,11 +46,11 @@ def train(
     from keras_mdl.runs.networks import build_network
 
     keras.utils.set_random_seed(training.seed)
-    chosen = loading.open_recipe(recipe, "base", training)
+    chosen = inputs.open_recipe(recipe, "base", training)
     name = found.domain.name
     side = size or _SIZE
     if (size, training.flip) == (None, None):
-        side = loading.published_side(chosen, name)
+        side = inputs.published_side(chosen, name)
         side = _SIZE if side == 0 else side
     if dropout is None:
         dropout = chosen.dropout(name)
@@ -60,7 +60,7 @@ def train(
         )
     view = model.for_domain(name, phase="base")
     outputs.require_room(out, 4 * view.count_params())
-    done = loading.fitted(view, chosen, found, side, training, console, size)
+    done = inputs.fitted(view, chosen, found, side, training, console, size)
     isolation = IsolationTable()
     isolation.record(f"{name} trained", model.fingerprint())
     outputs.save_model(model, out, isolation, overwrite)
