@@ -294,7 +294,7 @@ def small(*more):
         (((0.1, 0.2, 0.3), 0.5), lambda x: (x / 255 - [0.1, 0.2, 0.3]) / 0.5),
         ("caffe", lambda x: x[..., ::-1] - [103.939, 116.779, 123.68]),
     ],
-    ids=str,
+    ids=["raw", "unit", "symmetric", "mean_std", "caffe"],
 )
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_pixels_are_scaled_as_the_network_expects(scaling, scaled, dtype):

@@ -190,7 +190,7 @@ def test_every_loss_and_metric_of_keras_is_decided_about(kind):
         keras.losses.kl_divergence, keras.metrics.BinaryAccuracy(),
         keras.metrics.F1Score(threshold=0.5), keras.losses.Dice(),
     ],
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else "object",
 )  # fmt: skip
 def test_what_wants_probabilities_is_refused_in_every_spelling(model, given):
     with pytest.raises(ValueError, match="from_logits=True"):
@@ -200,7 +200,9 @@ def test_what_wants_probabilities_is_refused_in_every_spelling(model, given):
 
 
 @pytest.mark.parametrize(
-    "given", [keras.metrics.AUC(from_logits=True), "accuracy", max], ids=str
+    "given",
+    [keras.metrics.AUC(from_logits=True), "accuracy", max],
+    ids=["told", "classes", "own"],
 )
 def test_what_takes_logits_is_not(given):
     assert metric_of_logits(given) is given

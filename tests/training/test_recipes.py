@@ -26,7 +26,11 @@ TABLE = {
     "code-domain": ("domain", 100, 128, 0.1, {40: 0.01}),
     "code-gate": ("gate_and_slot", 10, 128, 0.1, {5: 0.01}),
     "code-individual": ("base", 120, 128, 0.1, {80: 0.01, 100: 0.001}),
-}
+    "code-adapters": (
+        "adapter_and_norm", 120, 128, 0.1, {80: 0.01, 100: 0.001}
+    ),
+    "code-dan": ("adapter", 50, 64, 0.1, {25: 0.01}),
+}  # fmt: skip
 NAMES = (
     "aircraft cifar100 daimlerpedcls dtd gtsrb omniglot svhn ucf101 vgg-flowers"
 ).split()
@@ -52,6 +56,8 @@ DECAYS = {
     "code-domain": CODE,
     "code-gate": CODE,
     "code-individual": dict.fromkeys(NAMES, 5e-4),
+    "code-adapters": dict.fromkeys(NAMES, 5e-4),
+    "code-dan": dict.fromkeys(NAMES, 5e-4),
 }
 DROPOUT = {"gtsrb": 0.5, "ucf101": 0.5, "daimlerpedcls": 0.5}
 published = pytest.mark.parametrize("name", TABLE)
