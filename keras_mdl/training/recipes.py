@@ -7,7 +7,7 @@ with `gamma_floor=None` for it), and Piggyback's settings for the decathlon
 were never published.
 """
 
-import dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import keras
