@@ -5,11 +5,17 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Two minutes for daily work: what most changes would break first.
+CHECK := tests/test_architecture.py tests/test_domains.py tests/test_files.py \
+	tests/layers/test_gate.py tests/models/test_verbs.py \
+	tests/models/test_second_backbone.py tests/score tests/report \
+	tests/data/test_data_folder.py tests/export/test_manifest.py \
+	tests/cli/test_cli_help.py
 # File by file on two cores, in the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 RUN := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test check lint setup clean
 
 demo: $(VENV)/.demo
 	$(RUN) $(BIN)/keras-mdl demo --overwrite
@@ -17,6 +23,9 @@ demo: $(VENV)/.demo
 test: lint
 	$(RUN) KERAS_BACKEND=tensorflow $(PYTEST)
 	$(RUN) KERAS_BACKEND=jax $(PYTEST) tests/layers tests/models tests/training
+
+check: lint
+	$(RUN) KERAS_BACKEND=tensorflow $(PYTEST) $(CHECK)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -246,7 +246,36 @@ def mixing_table():
     )  # fmt: skip
 
 
+def taken_over_table():
+    rows = stored.rows("taken_over.csv")
+    lines = [
+        [
+            r["network"],
+            f"{int(r['parameters']):,}",
+            f"{int(r['shared']):,}",
+            f"{int(r['private']):,}",
+            f"{int(r['statistics']):,}",
+            *(f"{float(r[m]):.1f}" if r.get(m) else "-"
+              for m in ("dyn_conv", "int8")),
+            r["difference"],
+            "yes" if r["isolated"] == "True" else "NO",
+        ]
+        for r in rows
+    ]  # fmt: skip
+    heading = ["network", "parameters", "shared", "a further domain adds",
+               "and statistics", "dyn_conv: trunk shared, %", "int8",
+               "difference of outputs", "others bit-identical"]  # fmt: skip
+    return markdown(
+        heading,
+        lines,
+        "Random weights, five classes, smallest input of each network; a "
+        "further domain adds its head besides. `-`: not exported here. "
+        f"{rows[0]['cpu']}.",
+    )
+
+
 TABLES = {
+    "taken_over": taken_over_table,
     "sharing": sharing_table,
     "do": do_table,
     "do_time": time_table,

@@ -405,7 +405,8 @@ class PhasedModel(keras.Model):
 
         Raises:
             ValueError: For a file of other domains; for one of another trunk,
-                if other domains live on this one.
+                if other domains live on this one and the phase does not
+                train it.
         """
         load = super().load_weights
         if not self.attached:
@@ -415,7 +416,10 @@ class PhasedModel(keras.Model):
             filepath,
             self.domains,
             self._trunk(),
-            [d for d in self.owner if d not in self.domains],
+            # A phase that trains the trunk changes it for the others anyway.
+            []
+            if any(p.startswith("trunk/") for p in self._view.trained)
+            else [d for d in self.owner if d not in self.domains],
             self.variables,
         )
 
