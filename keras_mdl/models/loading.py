@@ -4,6 +4,8 @@ import zipfile
 
 import keras
 
+_HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
+
 
 def load_model(path, compile=False):
     """Loads a `.keras` file written by this package (model or view).
@@ -19,8 +21,14 @@ def load_model(path, compile=False):
         FileNotFoundError: If there is no such file.
         ValueError: If the file is truncated or not a Keras model.
     """
-    with open(path, "rb"):
-        pass
+    with open(path, "rb") as file:
+        if file.read(len(_HDF5)) == _HDF5:
+            raise ValueError(
+                f"{path} is an HDF5 file. `keras.saving.save_model` writes "
+                "that for names that end in `.h5`, but it cannot hold models "
+                "of several networks: save as `.keras`. (Weights alone: "
+                "`load_weights`)"
+            )
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()

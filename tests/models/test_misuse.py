@@ -115,6 +115,16 @@ def test_formats_that_cannot_be_loaded_are_not_written(model, name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+def test_what_keras_writes_by_itself_in_another_format_is_named(
+    model, tmp_path
+):
+    for saved in (model, model["a"]):
+        keras.saving.save_model(saved, tmp_path / "m.h5")
+        with pytest.raises(ValueError, match="is an HDF5 file"):
+            keras_mdl.load_model(tmp_path / "m.h5")
+
+
 # === Weights of others ===
 
 
