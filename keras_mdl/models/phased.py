@@ -245,6 +245,9 @@ class PhasedModel(keras.Model):
     def call(self, inputs, training=None, mask=None):
         if self.attached:
             self._check_size(inputs)
+            if not self._view.nested:
+                # Already done where this call is a part of a traced step.
+                self.owner.running.sync(reader=self)
             with self.flags():
                 return super().call(inputs, training=training, mask=mask)
         return super().call(inputs, training=training, mask=mask)

@@ -238,32 +238,39 @@ class Uses(keras.callbacks.Callback):
         self.use()
 
 
-def test_a_callback_may_use_other_views_at_batch_level(tmp_path):
-    uses = {
-        "predict": lambda m: m["b"].predict(images(), verbose=0),
-        "call": lambda m: predict(m, "b"),
-        "evaluate": lambda m: m["b"].evaluate(images(), labels("b"), verbose=0),
-        "fit": lambda m: fit(m["b"]),
-        "deepcopy": lambda m: copy.deepcopy(m["b"]),
-        "fingerprint": lambda m: m.fingerprint(),
-        "save": lambda m: m.save(tmp_path / "m.keras"),
-        "save_domain": lambda m: m.save_domain("b", tmp_path / "b"),
-        "with_domain": lambda m: m.with_domain("c", 4),
-    }
-    for options in ({}, {"jit_compile": False}, {"run_eagerly": True}):
-        results = {}
-        for name, use in {"nothing": lambda m: None, **uses}.items():
-            model = randomize(tiny_model())
-            compiled(model["b"], **options)
-            view = compiled(model["a"], **options)
-            fit(view, callbacks=[Uses(lambda m=model, u=use: u(m))])
-            results[name] = values(model)
-        for name, found in results.items():
-            own = [p for p in found if not p.startswith("domains/b")]
-            for path in own if name == "fit" else found:
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"jit_compile": False}, {"run_eagerly": True}],
+    ids=["default", "no_jit", "eager"],
+)
+def test_a_callback_may_use_other_views_at_batch_level(options, tmp_path):
+    def read(model):
+        predict(model, "b")
+        model["b"].predict(images(), verbose=0)
+        model["b"].evaluate(images(), labels("b"), verbose=0)
+        copy.deepcopy(model["b"])
+        model.fingerprint()
+        model.save(tmp_path / "m.keras")
+        model.save_domain("b", tmp_path / "b")
+        model.with_domain("c", 4)
+
+    uses = {"nothing": lambda model: None, "read": read,
+            "fit": lambda model: fit(model["b"])}  # fmt: skip
+    results = {}
+    for name, use in uses.items():
+        model = randomize(tiny_model())
+        compiled(model["b"], **options)
+        view = compiled(model["a"], **options)
+        fit(view, callbacks=[Uses(lambda m=model, u=use: u(m))])
+        results[name] = values(model)
+    for name, found in results.items():
+        for path, value in found.items():
+            if name != "fit" or not path.startswith("domains/b"):
                 np.testing.assert_allclose(
-                    found[path], results["nothing"][path], rtol=1e-6, atol=1e-7
+                    value, results["nothing"][path], rtol=1e-6, atol=1e-7
                 )
+    moved = "domains/b/head/head/kernel"
+    assert (results["fit"][moved] != results["nothing"][moved]).any()
 
 
 # === A user's configuration of Keras ===
@@ -298,6 +305,8 @@ POLICIES = {
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("backbone", [tiny, tiny_dense])
 def test_every_fold_works_under_every_policy(backbone, policy):
+    if policy == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX computes in 64 bits only where asked at its start")
     kinds = [k for k in ADAPTERS if backbone is tiny_dense or k != "parallel"]
     names = {"plain": 3, **dict.fromkeys(kinds, 3)}
     options = {"adapter": {k: k for k in kinds}}
