@@ -16,8 +16,8 @@ from keras_mdl.models.graph import (
     policy_scope,
     require_owned,
 )
+from keras_mdl.models.keras_files import save_atomically
 from keras_mdl.models.paths import by_path
-from keras_mdl.models.phased import save_atomically
 from keras_mdl.models.running import RunningViews
 from keras_mdl.models.slots import specs_by_domain
 from keras_mdl.models.summary import DomainSummary, summarize

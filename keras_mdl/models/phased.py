@@ -1,14 +1,13 @@
 """`PhasedModel`: a model that trains what its plan says."""
 
 import contextlib
-import os
 import types
 
 import keras
 
-from keras_mdl.files import atomic_path
 from keras_mdl.models import weight_files
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
+from keras_mdl.models.keras_files import save_atomically
 from keras_mdl.models.logits import expects_logits, metric_of_logits
 
 # What is missing where a phase trains nothing.
@@ -439,29 +438,6 @@ class PhasedModel(keras.Model):
             return super().summary(*args, **kwargs)
         with self.flags():
             return super().summary(*args, **kwargs)
-
-
-def save_atomically(save, filepath, overwrite, kwargs):
-    """Calls Keras' `save(path, ...)` so that the old file survives a failure.
-
-    Raises:
-        ValueError: If the file name does not end in `.keras`.
-        FileExistsError: If the file exists and `overwrite` is false.
-    """
-    path = str(filepath)
-    if not path.endswith(".keras"):
-        raise ValueError(
-            "A model of several networks is kept in Keras' own format alone: "
-            f"give a file name that ends in `.keras`. Received: {path}"
-        )
-    if "://" in path:
-        return save(filepath, overwrite=overwrite, **kwargs)
-    if not overwrite and os.path.exists(path):
-        raise FileExistsError(
-            f"The file exists and `overwrite` is false. Received: {path}"
-        )
-    with atomic_path(path) as temporary:
-        save(str(temporary), overwrite=True, **kwargs)
 
 
 def _cpu_tensorflow():
