@@ -25,7 +25,7 @@ import keras_mdl
 RESULTS = pathlib.Path(__file__).parent / "results" / "taken_over.csv"
 CLASSES = 5
 SCALED = {
-    "-1..1": lambda x: x / np.float32(127.5) - 1,
+    "-1..1": lambda x: x * np.float32(1 / 127.5) - 1,
     "imagenet": lambda x: (
         (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
     ),

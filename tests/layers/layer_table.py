@@ -94,6 +94,8 @@ CASES = [
         Case(
             layer,
             {**options, "domains": DOMAINS, "transforms": {"a": as_given}},
+            # Enough channels that no gate starts with dead hidden units.
+            input_shape=(2, 6, 6, 16 if kind == "mixed" else 3),
             label=f"with_{kind}",
         )
         for layer, options in (
