@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import tiny_model
 
-from keras_mdl.data import DomainData, Preprocess
+from keras_mdl.data import Preprocess, from_arrays
 from keras_mdl.runs import fitting
 from keras_mdl.training import get_recipe
 
@@ -24,14 +24,14 @@ def data_of(domain, n=4):
     labels = np.arange(n) % 2
     images = np.full((n, 80, 90, 3), 128, "uint8")
     splits = {"train": (images, labels), "validation": (images, labels)}
-    return DomainData.from_arrays(domain, splits)
+    return from_arrays(domain, splits)
 
 
 @pytest.mark.parametrize(
     ("recipe", "domain", "side", "published", "told"),
     [
-        ("paper-domain", "dtd", None, True, "'guo'.*on 64x64, .* on 72x72"),
-        ("paper-domain", "gtsrb", 72, True, "'guo'.*on 72x72, .* on 72x72"),
+        ("paper-domain", "dtd", None, True, "Guo.*random crop 64, .*centre crop 72"),
+        ("paper-domain", "gtsrb", 72, True, "Guo.*centre crop 72, .*centre crop 72"),
         ("paper-domain", "dtd", 72, False, "on 64x64 .*takes 72x72"),
         ("paper-domain", "mine", None, False, "decathlon alone"),
         ("quick-domain", "dtd", None, False, "32x32 pixels, our default$"),
@@ -42,7 +42,8 @@ def test_the_published_pipeline_is_used_where_it_fits(
 ):
     recipe = get_recipe(recipe)
     view = view_of(domain, side)
-    found, note = fitting.input_pipeline(view, recipe, domain, 32)
+    found, pools, note = fitting.input_pipeline(view, recipe, domain, 32)
+    assert pools == published
     expected = Preprocess.default(32)
     if published:
         expected = Preprocess.decathlon(domain, recipe.crops)
