@@ -60,7 +60,7 @@ def test_all_rows_and_files(run, tmp_path):
     base = r"colours by base, seed [01]: \d+\.\d % in \d+ s"
     assert re.fullmatch(rf"\[ 1/14\] {base}", said[1])
     left = re.compile(r"\[ ?\d+/14\] .* % in \d+ s, about \d+ s left")
-    assert any(map(left.fullmatch, said))
+    assert any(map(left.fullmatch, said)), said
     assert said[-1].startswith("[14/14]")
     assert "left" not in said[-1]
 

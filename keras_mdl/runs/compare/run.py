@@ -163,7 +163,8 @@ def train_all(engine, jobs, say):
         row, left = row_of(found), engine.seconds_left()
         rows[found["job"]["name"]] = row
         write_csv(engine.folder / FILE, there())
-        ending = f", about {format_duration(left)} left" if left else ""
+        known = left is not None and len(there()) < count
+        ending = f", about {format_duration(left)} left" if known else ""
         say(
             f"[{len(there()):>{len(str(count))}}/{count}] "
             f"{row['domain']} by {row['method']}, seed {row['seed']}: "
