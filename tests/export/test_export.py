@@ -16,7 +16,7 @@ from exported import (
     small_model,
 )
 from keras_mdl_export import load
-from keras_mdl_export.flatbuffer import unpack
+from keras_mdl_export.flatbuffer import schema, unpack
 from keras_mdl_export.modes import MODES
 from keras_mdl_export.versions import wrong_versions
 from operator_table import EXPECTED, described, runtime_in
@@ -208,6 +208,11 @@ def test_every_tensor_has_a_short_name_of_its_own(by_mode):
             assert all(1 <= len(n) <= 3 for n in inner)
 
 
+# Of the others the converter's version is taken as it is.
+JUDGED = ("ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "DEQUANTIZE",
+          "FULLY_CONNECTED", "MUL", "RESHAPE", "SOFTMAX")  # fmt: skip
+
+
 def test_a_version_that_is_too_low_or_high_is_found(by_mode):
     content = read(by_mode[2], "models/a.tflite")
     for change in (-1, 1):
@@ -216,8 +221,14 @@ def test_a_version_that_is_too_low_or_high_is_found(by_mode):
         for code in codes:
             code.version += change
         wrong = wrong_versions(model)
-        assert len(wrong) >= len(codes)
-        assert all("says version" in w for w in wrong[: len(codes)])
+        named = {w.split()[0] for w in wrong if "says version" in w}
+        known = vars(schema.BuiltinOperator)
+        changed = {
+            n
+            for n in JUDGED
+            if known[n] in {code.builtinCode for code in codes}
+        }
+        assert named == changed
     model = unpack(content)
     model.metadata = []
     assert "says runtime none" in wrong_versions(model)[0]
