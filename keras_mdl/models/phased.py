@@ -344,9 +344,8 @@ class PhasedModel(keras.Model):
 
     # === Copies and files ===
 
-    # A copy has layers with flags and no plan. So the flags must say what the
-    # plan says while it is made: `save`, `keras.saving.save_model`, pickle,
-    # `copy.deepcopy`, `to_json` and `clone_model` all come by here.
+    # A copy has flags and no plan: while it is made, flags say what the plan
+    # says. `save`, pickle, `deepcopy`, `to_json`, `clone_model` come by here.
 
     def get_config(self):
         if not self.attached:
@@ -408,20 +407,23 @@ class PhasedModel(keras.Model):
         Raises:
             ValueError: For a file of other domains; for one of another trunk,
                 if other domains live on this one and the phase does not
-                train it.
+                train it (callbacks in `fit` may load what they like).
         """
         load = super().load_weights
         if not self.attached:
             return load(filepath, **kwargs)
+        # Such a phase changes the trunk for the others anyway; and in `fit` it
+        # is a callback that goes back to a state of this very training.
+        changes_trunk = self in self.owner.running or any(
+            p.startswith("trunk/") for p in self._view.trained
+        )
+        others = set(self.owner) - set(self.domains)
         weight_files.load(
             lambda: load(filepath, **kwargs),
             filepath,
             self.domains,
             self._trunk(),
-            # A phase that trains the trunk changes it for the others anyway.
-            []
-            if any(p.startswith("trunk/") for p in self._view.trained)
-            else [d for d in self.owner if d not in self.domains],
+            () if changes_trunk else sorted(others),
             self.variables,
         )
 

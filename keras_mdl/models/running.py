@@ -14,6 +14,9 @@ class RunningViews:
     def __init__(self):
         self._views = []
 
+    def __contains__(self, view):
+        return any(v is view for v in self._views)
+
     @contextlib.contextmanager
     def running(self, view):
         """Inside, the view is in `fit`."""

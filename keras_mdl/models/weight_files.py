@@ -14,7 +14,7 @@ def save(save_weights, path, domains, trunk, overwrite):
     Args:
         save_weights: Keras' method.
         path: The `.weights.h5` file.
-        domains: Names of the domains, in the file's order.
+        domains: Names of the domains.
         trunk: `{path: variable}` of the trunk.
         overwrite: As for Keras.
     """
@@ -48,7 +48,7 @@ def load(load_weights, path, domains, trunk, others, variables):
             "alone there are `save_domain` and `load_domain`"
         )
     found, *names = noted
-    if names != list(domains):
+    if sorted(names) != sorted(domains):
         raise ValueError(
             f"{path} holds the weights of other domains. Expected: "
             f"{', '.join(domains)}; received: {', '.join(names)}"
