@@ -5,7 +5,8 @@ import numpy as np
 from keras_mdl_export import export
 from tiny import images, tiny_model
 
-from keras_mdl import DomainBatchNormalization, PerDomainLayer, SharedLayer
+from keras_mdl import DomainBatchNormalization, SharedLayer
+from keras_mdl.layers import DomainDepthwiseConv2D, SharedConv2D
 from keras_mdl.models import backbone
 
 
@@ -16,16 +17,14 @@ def mobile(x, scope):
     layers = keras.layers
 
     def conv(x, name, filters, size=1, activation=None, **options):
-        layer = layers.Conv2D(filters, size, use_bias=False, **options)
-        x = scope(SharedLayer, name, layer=layer)(x)
+        options = {"filters": filters, "kernel_size": size, **options}
+        x = scope(SharedConv2D, name, **options)(x)
         x = scope(DomainBatchNormalization, f"{name}_norm")(x)
         return layers.Activation(activation)(x) if activation else x
 
     x = conv(x, "stem", 16, 3, "relu6", padding="same")
     y = conv(x, "expand", 32, activation="hard_silu")
-    y = layers.ZeroPadding2D(1)(y)
-    depthwise = layers.DepthwiseConv2D(3, use_bias=False)
-    y = scope(PerDomainLayer, "depthwise", layer=depthwise)(y)
+    y = scope(DomainDepthwiseConv2D, "depthwise", padding=1)(y)
     y = scope(DomainBatchNormalization, "depthwise_norm")(y)
     y = layers.ReLU(6.0)(y)
     z = layers.GlobalAveragePooling2D()(y)
