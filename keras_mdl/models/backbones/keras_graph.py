@@ -96,8 +96,10 @@ def _step(layer, node, call, model, names, keys, steps, layers):
             layer["config"], model.get_layer(layer["name"]), f"{name}_",
             f"{key}/", feed, steps, layers,
         )  # fmt: skip
-    if not layer["module"].startswith("keras.src.ops"):
-        layers[name] = model.get_layer(layer["name"])
+    # An operation (`x + 1`) is a step and no layer.
+    for found in model.layers:
+        if found.name == layer["name"]:
+            layers[name] = found
     fields = ("module", "class_name", "config", "registered_name")
     # Whether norms and dropout are at work is a matter of the phase.
     kwargs = {
