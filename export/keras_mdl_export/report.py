@@ -3,6 +3,8 @@
 import pathlib
 from dataclasses import dataclass
 
+from keras_mdl.tables import format_table
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -92,7 +94,7 @@ class ExportReport:
             ]
             for d in self.domains
         ]
-        lines = _aligned([header, *rows])
+        lines = [format_table([header, *rows])]
         names = {
             "separate": "a file per domain",
             "trunk": "trunk, once",
@@ -109,17 +111,6 @@ class ExportReport:
                 for layer, why in d["unshared"].items()
             ]
         return "\n".join(lines)
-
-
-def _aligned(rows):
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(w) if i else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def _size(count):

@@ -138,13 +138,14 @@ def published_side(recipe, name):
     Returns:
         `None` if it takes different ones, 0 if it has no pipeline for them.
     """
-    from keras_mdl.data import Preprocess, decathlon
+    from keras_mdl.data import published_pipeline
 
-    if recipe.crops is None or name not in decathlon.names():
+    published = published_pipeline(recipe.crops, name)
+    if published is None:
         return 0
-    published = Preprocess.decathlon(name, recipe.crops)
-    crop = published.train_crop
-    return crop[0] if crop and crop == published.eval_crop else None
+    crop = published.preprocess.train_crop
+    same = crop and crop == published.preprocess.eval_crop
+    return crop[0] if same else None
 
 
 def callbacks(training, domain):
@@ -184,17 +185,12 @@ def fitted(view, recipe, data, side, training, console, size=None):
 
 def open_image(path):
     """An image file as uint8 RGB; `InputError` with its name if it is none."""
-    from PIL import Image
-
     quiet_import("keras_mdl.data")
-    from keras_mdl.data.pixels import rgb_from_file
+    from keras_mdl.data.pixels import READ_ERRORS, rgb_from_file
 
-    # What Pillow raises depends on the format's reader.
-    errors = (OSError, ValueError, SyntaxError, EOFError, IndexError,
-              OverflowError, Image.DecompressionBombError)  # fmt: skip
     try:
         return rgb_from_file(path)
     except FileNotFoundError as error:
         raise InputError(f"No such image: {path}") from error
-    except errors as error:
+    except READ_ERRORS as error:
         raise InputError(f"Cannot read the image {path}: {error}") from error

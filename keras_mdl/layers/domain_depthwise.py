@@ -51,13 +51,8 @@ class DomainDepthwiseConv2D(SlottedConvolution):
     def __init__(
         self,
         domains,
-        kernel_size=3,
-        strides=1,
-        padding="symmetric",
-        dilation_rate=1,
         depth_multiplier=1,
         use_bias=False,
-        transforms=None,
         depthwise_initializer=None,
         **kwargs,
     ):
@@ -66,27 +61,7 @@ class DomainDepthwiseConv2D(SlottedConvolution):
         self.depthwise_initializer = keras.initializers.get(
             depthwise_initializer or released_initializer("fan_in")
         )
-        super().__init__(
-            domains,
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            transforms,
-            **kwargs,
-        )
-
-    def accepts(self, kind, role):
-        if kind == "do" and self.kernel_size == (1, 1):
-            return False  # nothing to factor
-        if kind == "mixed" and not self.plain:
-            return False
-        return super().accepts(kind, role)
-
-    @property
-    def plain(self):
-        """Whether kernels can be mixed for each image."""
-        return self.depth_multiplier == 1 and self.dilation_rate == (1, 1)
+        super().__init__(domains, **kwargs)
 
     def make_slot(self, domain):
         return {

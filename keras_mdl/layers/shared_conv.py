@@ -49,13 +49,8 @@ class SharedConv2D(SlottedConvolution):
         self,
         filters,
         domains,
-        kernel_size=3,
-        strides=1,
-        padding="symmetric",
-        dilation_rate=1,
         groups=1,
         use_bias=False,
-        transforms=None,
         kernel_initializer=None,
         **kwargs,
     ):
@@ -65,15 +60,7 @@ class SharedConv2D(SlottedConvolution):
         self.kernel_initializer = keras.initializers.get(
             kernel_initializer or released_initializer("fan_out")
         )
-        super().__init__(
-            domains,
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            transforms,
-            **kwargs,
-        )
+        super().__init__(domains, **kwargs)
 
     @property
     def kernel_roles(self):

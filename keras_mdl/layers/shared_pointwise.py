@@ -75,12 +75,7 @@ class SharedPointwiseDepthwiseConv(SlottedConvolution):
         self,
         filters,
         domains,
-        kernel_size=3,
-        strides=1,
-        padding="symmetric",
-        dilation_rate=1,
         pointwise="shared",
-        transforms=None,
         depthwise_initializer=None,
         pointwise_initializer=None,
         **kwargs,
@@ -98,15 +93,7 @@ class SharedPointwiseDepthwiseConv(SlottedConvolution):
         self.pointwise_initializer = keras.initializers.get(
             pointwise_initializer or released_initializer("fan_out")
         )
-        super().__init__(
-            domains,
-            kernel_size,
-            strides,
-            padding,
-            dilation_rate,
-            transforms,
-            **kwargs,
-        )
+        super().__init__(domains, **kwargs)
 
     def make_shared(self):
         parts = super().make_shared()

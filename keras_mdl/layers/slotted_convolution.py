@@ -27,13 +27,13 @@ class SlottedConvolution(SlottedLayer):
 
     Args:
         domains: Names of the domains.
-        kernel_size: Height and width, one integer or two.
+        kernel_size: Height and width, one integer or two; default 3.
         strides: Rows and columns, one integer or two.
         padding: `"same"` or `"valid"`, as Keras has them (with stride 2
             Keras' `"same"` pads an even image on one side only);
             `"symmetric"`, `(k - 1) // 2` zeros on every side, as PyTorch
             networks have it; a number of zeros for every side, or
-            `((top, bottom), (left, right))`.
+            `((top, bottom), (left, right))`. Default `"symmetric"`.
         dilation_rate: Rows and columns, one integer or two.
         transforms: `{domain: kind or kinds}`, of
             `keras_mdl.layers.transforms`; `{kind: options}` where one has
@@ -46,13 +46,14 @@ class SlottedConvolution(SlottedLayer):
     # Role: which kernel it is, as `KernelTransform.kernels` names it.
     kernel_roles = {}
     domain_options = ("transforms",)
+    depth_multiplier = 1
 
     def __init__(
         self,
         domains,
-        kernel_size,
+        kernel_size=3,
         strides=1,
-        padding="same",
+        padding="symmetric",
         dilation_rate=1,
         transforms=None,
         **kwargs,
@@ -102,6 +103,11 @@ class SlottedConvolution(SlottedLayer):
 
     def accepts(self, kind, role):
         """Whether a transform can change the kernel of a role."""
+        if kind == "do" and self.kernel_size == (1, 1):
+            return False  # nothing to factor
+        plain = self.depth_multiplier == 1 and self.dilation_rate == (1, 1)
+        if kind == "mixed" and not plain:
+            return False  # no convolution with a kernel for each image
         return self.kernel_roles[role] in TRANSFORMS[kind][0].kernels
 
     def roles_for(self, kind):

@@ -14,7 +14,7 @@ from keras_mdl.layers.transforms import MixedKernels, OwnKernel
 from keras_mdl.models.slots import SlotSpec
 
 # Of a new slot: what no other slot has values for.
-FRESH = ("head/*", "*/adapter/*", "*/depthwise_transform/*", "*/gate/*")
+FRESH = ("head/*", "*/adapter/*", "*/depthwise_transform/*")
 
 
 def widen(model, domain, classes, init_from, changes):
@@ -186,16 +186,15 @@ def ordinary_values(model, domain):
     return values
 
 
-def rebuilt(model, domains, slots=None, **changes):
+def rebuilt(model, domains, slots=None):
     """A model of the same kind with fresh variables.
 
     Args:
         model: A `MultiDomainModel`.
         domains: The domains of the new one.
         slots: `{domain: SlotSpec}`; default those of `model`.
-        **changes: Other values for its configuration.
     """
-    config = {**model.get_config(), **changes}
+    config = model.get_config()
     config["domains"] = as_domains(domains)
     config["backbone"] = model._mdl.backbone
     slots = model._mdl.slots if slots is None else slots

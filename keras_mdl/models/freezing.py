@@ -4,6 +4,8 @@ import fnmatch
 import math
 from dataclasses import dataclass
 
+from keras_mdl.tables import format_table
+
 
 @dataclass(frozen=True)
 class FreezePlan:
@@ -158,16 +160,12 @@ def format_plan(plan, domains, variables):
         row = rows.setdefault((owner, role, trained), [0, 0])
         row[0] += 1
         row[1] += math.prod(variable.shape)
-    lines = [
-        f"phase {plan.phase!r}, training {', '.join(domains)}",
-        f"  {'owner':<24} {'part':<12} {'tensors':>7} {'parameters':>11}",
-    ]
+    table = [("owner", "part", "tensors", "parameters", "state")]
     for (owner, role, trained), (tensors, parameters) in rows.items():
         state = "trains" if trained else "frozen"
-        lines.append(
-            f"  {owner:<24} {role:<12} {tensors:>7} {parameters:>11,}  {state}"
-        )
-    return "\n".join(lines)
+        table.append((owner, role, tensors, f"{parameters:,}", state))
+    heading = f"phase {plan.phase!r}, training {', '.join(domains)}"
+    return f"{heading}\n{format_table(table, '<<>><')}"
 
 
 def _owner_and_role(path):

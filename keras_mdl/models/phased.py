@@ -273,7 +273,7 @@ class PhasedModel(keras.Model):
           where XLA's depthwise convolution is many times slower.
 
         Raises:
-            ValueError: For a cross-entropy object with `from_logits=False`.
+            ValueError: For a loss or metric of probabilities.
         """
         loss = keras.tree.map_structure(expects_logits, loss)
         for name in ("metrics", "weighted_metrics"):

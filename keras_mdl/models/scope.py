@@ -39,7 +39,8 @@ class Scope:
         self._slotted = slotted  # {name: layer}, of all domains
         self._asked = asked  # {name: what it was asked for}
         self._policy = policy
-        self._used = set()  # what of the spec was read
+        self._used = set()  # what of the spec a layer took
+        self._read = set()  # its options that the backbone read
         self._unadapted = []  # layers that the adapter cannot change
 
     def __call__(self, layer_class, name, **options):
@@ -47,7 +48,7 @@ class Scope:
             raise ValueError(f"The backbone uses the layer name {name!r} twice")
         self.endpoints[name] = None
         own = {
-            option: options.pop(option, self.spec.dropout)
+            option: options.pop(option, getattr(self.spec, option, None))
             for option in layer_class.domain_options
             if option != "transforms"
         }
@@ -85,7 +86,7 @@ class Scope:
 
     def option(self, name, default=None):
         """The value of an option of the domain's spec, for the backbone."""
-        self._used.add(("options", name))
+        self._read.add(name)
         return self.spec.options.get(name, default)
 
     def _step(self, name, part, *xs, **options):
@@ -150,7 +151,7 @@ class Scope:
                 "as another method. Convolutions that it cannot change: "
                 f"{', '.join(self._unadapted) or 'there is none at all'}"
             )
-        unread = set(spec.options) - {k for _, k in self._options()}
+        unread = spec.options.keys() - self._read
         if unread:
             raise ValueError(
                 f"The backbone does not read these options of domain {name!r}: "
@@ -161,9 +162,6 @@ class Scope:
                 f"`dropout` stands before the classifier, and this network has "
                 f"none. Received: dropout={spec.dropout} for {name!r}"
             )
-
-    def _options(self):
-        return [u for u in self._used if u[0] == "options"]
 
     def _require_same(self, name, layer_class, options):
         """Refuses a layer that another domain asked for otherwise."""

@@ -94,13 +94,6 @@ def test_a_diverged_domain_is_named(tmp_path):
         quiet_export(model, tmp_path / "e")
 
 
-def test_a_class_name_that_no_label_file_can_hold(tmp_path):
-    model = small_model(["a"]).with_domain("b", classes=["x", "y\nz"])
-    with pytest.raises(ValueError, match="one line"):
-        quiet_export(model, tmp_path / "e")
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_backbone_of_a_script_is_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(tiny, "__module__", "__main__")
     with pytest.raises(ValueError, match="put it into a module"):

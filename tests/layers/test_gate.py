@@ -219,13 +219,17 @@ def test_copies_of_other_domains_kernels_never_train():
 
 
 @pytest.mark.parametrize(
-    "options", [{"depth_multiplier": 2}, {"dilation_rate": 2}], ids=str
+    ("layer", "options"),
+    [
+        (DomainDepthwiseConv2D, {"depth_multiplier": 2}),
+        (DomainDepthwiseConv2D, {"dilation_rate": 2}),
+        (SharedPointwiseDepthwiseConv, {"dilation_rate": 2, "filters": 4}),
+    ],
+    ids=["multiplied", "dilated", "dilated_separable"],
 )
-def test_what_it_cannot_mix_is_refused(options):
+def test_what_it_cannot_mix_is_refused(layer, options):
     with pytest.raises(ValueError, match="no kernel that 'mixed' can"):
-        DomainDepthwiseConv2D(
-            ["a"], transforms={"a": {"mixed": {"sources": ["b"]}}}, **options
-        )
+        layer(domains=["a"], transforms=mixed("a", ["b"]), **options)
 
 
 # === In the layer of the method ===

@@ -290,7 +290,7 @@ def test_the_plan_table_is_the_truth(model):
         table = view.plan_table()
         assert f"phase '{phase}'" in table
         trained = sum(
-            int(line.split()[2])
+            int(line.split()[-3])
             for line in table.splitlines()
             if line.endswith("trains")
         )

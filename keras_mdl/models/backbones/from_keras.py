@@ -17,9 +17,10 @@ from keras_mdl.models.backbones.keras_graph import (
 from keras_mdl.models.backbones.network_head import find_head
 from keras_mdl.models.backbones.roles import (
     CHOICES,
+    ROLES,
     Role,
     RoleTable,
-    role_of,
+    maker_of,
     trainable_size,
 )
 from keras_mdl.models.backbones.signs import dead_channels, make_gamma_positive
@@ -117,7 +118,7 @@ def from_keras(
     if head is not None:
         steps, output = head.cut(steps)
     steps = _scaled(steps, scaling)
-    _mark_roles(steps, layers, roles)
+    _mark_makers(steps, layers, roles)
     pairs = _normalized_convolutions(steps)
     for _, norm in pairs:
         norm["gamma_floor"] = _floor(layers[norm["name"]])
@@ -135,12 +136,13 @@ def from_keras(
     _copy_weights(taken, domain.name, steps, layers, head)
     turned = 0
     for conv, norm in pairs:
-        pointwise = "_pointwise" if conv["role"] == "separable" else ""
+        pointwise = "_pointwise" if conv["maker"] == "separable" else ""
         turned += make_gamma_positive(
             taken, conv["name"] + pointwise, norm["name"]
         )
+    table = _table(taken, steps, layers, head, turned)
     if verbose:
-        print(_table(taken, steps, layers, head, turned))
+        print(table)
     return taken
 
 
@@ -186,7 +188,7 @@ def _scaled(steps, scaling):
         first = {
             s["layer"]["class_name"]
             for s in steps
-            if {"tensor": "input"} in s["args"]
+            if "input" in used_tensors(s)
         }
         if not first <= {"Rescaling", "Normalization"}:
             raise ValueError(
@@ -233,8 +235,8 @@ def _scaled(steps, scaling):
     return new + renamed_tensors(steps, "input", key)
 
 
-def _mark_roles(steps, layers, choices):
-    """Writes `role` (a key of `keras_graph`'s makers) into each step."""
+def _mark_makers(steps, layers, choices):
+    """Writes `maker`, a key of `ROLES`, into each step."""
     for pattern, choice in choices.items():
         if choice not in CHOICES:
             raise ValueError(
@@ -251,19 +253,19 @@ def _mark_roles(steps, layers, choices):
     pooled = set()
     for step in steps:
         layer = layers.get(step["name"])
-        step["role"] = "replayed"
+        step["maker"] = "replayed"
         used = set(used_tensors(step))
         kind = step["layer"]["class_name"]
         if kind.startswith("Global") or (used and used <= pooled):
             pooled.add(step["output"])
         if layer is None:
             continue
-        _, step["role"] = role_of(layer, choices)
-        if step["role"] == "shared convolution" and used <= pooled:
+        step["maker"] = maker_of(layer, choices)
+        if step["maker"] == "shared convolution" and used <= pooled:
             # Of one position: a dense layer in disguise, as in squeeze-and-
             # excitation. What methods do to convolutions over images is not
             # for it.
-            step["role"] = "shared"
+            step["maker"] = "shared"
         config = step["layer"]["config"]
         if isinstance(layer, keras.layers.Normalization):
             # Statistics that were adapted become constants of the graph.
@@ -274,18 +276,6 @@ def _mark_roles(steps, layers, choices):
             # The policy of the new model decides.
             config.pop("dtype", None)
         step["gamma_floor"] = None
-        _require_replayable(step)
-
-
-def _require_replayable(step):
-    try:
-        keras.saving.deserialize_keras_object(step["layer"])
-    except Exception as error:
-        raise ValueError(
-            f"The layer {step['name']!r} ({step['layer']['class_name']}) "
-            "cannot be made from its config; register its class with "
-            f"`keras.saving.register_keras_serializable`: {error}"
-        ) from error
 
 
 def _normalized_convolutions(steps):
@@ -300,10 +290,10 @@ def _normalized_convolutions(steps):
         behind = users.get(conv["output"], [])
         config = conv["layer"]["config"]
         if (
-            conv["role"] in ("shared convolution", "separable")
+            conv["maker"] in ("shared convolution", "separable")
             and config["activation"] == "linear"
             and len(behind) == 1
-            and behind[0]["role"] == "batch norm"
+            and behind[0]["maker"] == "batch norm"
             and behind[0]["layer"]["config"]["scale"]
             and calls[conv["name"]] == calls[behind[0]["name"]] == 1
         ):
@@ -321,12 +311,12 @@ def _copy_weights(model, domain, steps, layers, head):
     done = {}
     for name in {step["name"] for step in steps} & layers.keys():
         weights = [w.value for w in layers[name].weights]
-        role = next(s["role"] for s in steps if s["name"] == name)
-        if role == "separable":
+        maker = next(s["maker"] for s in steps if s["name"] == name)
+        if maker == "separable":
             depthwise, *pointwise = weights
             done[f"{name}_depthwise"] = [depthwise]
             done[f"{name}_pointwise"] = pointwise
-        elif role != "replayed":
+        elif maker != "replayed":
             done[name] = weights
     if head is not None:
         done["head"] = head.weights(layers)
@@ -343,17 +333,14 @@ def _table(model, steps, layers, head, turned):
     rows = []
     for name in names:
         layer = layers[name]
-        maker = next(s["role"] for s in steps if s["name"] == name)
+        maker = next(s["maker"] for s in steps if s["name"] == name)
         if maker != "replayed":
-            role = {"separable": "split"}.get(maker) or (
-                "shared" if maker.startswith("shared") else "private"
-            )
-            kind = type(layer).__name__
-            rows.append(Role(name, kind, role, maker, trainable_size(layer)))
+            kind, size = type(layer).__name__, trainable_size(layer)
+            rows.append(Role(name, kind, ROLES[maker], size))
     if head is not None:
         layer = layers[head.name]
         size = trainable_size(layer)
-        rows.append(Role(head.name, type(layer).__name__, "head", "", size))
+        rows.append(Role(head.name, type(layer).__name__, "head", size))
     count = sum(
         row.parameters - (row.head if head is None else 0)
         for row in model.summary_by_domain().rows

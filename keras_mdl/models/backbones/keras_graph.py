@@ -187,8 +187,8 @@ def keras_graph(x, scope, steps, output):
     Args:
         x: Pixels in `[0, 255]`.
         scope: As for every backbone.
-        steps: As `steps_of` returns them, each with a `role`, see
-            `keras_mdl.models.backbones.roles`.
+        steps: As `steps_of` returns them, each with a `maker`, a key of
+            `keras_mdl.models.backbones.roles.ROLES`.
         output: Key of the features.
     """
     tensors, made = {"input": x}, {}
@@ -196,7 +196,7 @@ def keras_graph(x, scope, steps, output):
         name = step["name"]
         args = [_value(a, tensors) for a in step["args"]]
         if name not in made:
-            made[name] = _makers[step["role"]](scope, step, args[0])
+            made[name] = _makers[step["maker"]](scope, step, args[0])
         kwargs = {k: _value(v, tensors) for k, v in step["kwargs"].items()}
         y = made[name](*args, **kwargs)
         tensors[step["output"]] = y
@@ -222,9 +222,16 @@ def _value(value, tensors):
 
 def _layer(step, **changes):
     config = {**step["layer"]["config"], **changes}
-    return keras.saving.deserialize_keras_object(
-        {**step["layer"], "config": config}
-    )
+    try:
+        return keras.saving.deserialize_keras_object(
+            {**step["layer"], "config": config}
+        )
+    except Exception as error:
+        raise ValueError(
+            f"The layer {step['name']!r} ({step['layer']['class_name']}) "
+            "cannot be made from its config; register its class with "
+            f"`keras.saving.register_keras_serializable`: {error}"
+        ) from error
 
 
 def _with_activation(apply, step):

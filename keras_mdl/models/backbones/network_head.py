@@ -1,5 +1,6 @@
 """The head of a Keras network: where its features end and classes begin."""
 
+import fnmatch
 from dataclasses import dataclass
 
 import keras
@@ -72,7 +73,7 @@ def find_head(steps, output, layers, choices):
         and behind
     ):
         return None
-    if step["name"] in choices:
+    if any(fnmatch.fnmatchcase(layer.name, pattern) for pattern in choices):
         return None
     wrong = {layer.get_config()["activation"], *behind} - {"linear", "softmax"}
     if wrong:

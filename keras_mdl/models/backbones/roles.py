@@ -10,6 +10,18 @@ from keras_mdl.tables import format_table
 
 # What a caller can say of a layer, and the role it gets by its class.
 CHOICES = ("shared", "private")
+# What `keras_graph` makes of a layer, and the role that this is.
+ROLES = {
+    "shared convolution": "shared",
+    "shared": "shared",
+    "separable": "split",
+    "depthwise": "private",
+    "batch norm": "private",
+    "norm": "private",
+    "private convolution": "private",
+    "private": "private",
+    "replayed": "replayed",
+}
 
 
 @dataclass(frozen=True)
@@ -22,14 +34,12 @@ class Role:
         role: `"shared"` in the trunk, `"private"` to each domain, `"split"`
             (a separable convolution: its depthwise half private, its
             pointwise half shared), `"head"`, or `"replayed"` (no variables).
-        maker: Key of the function in `keras_graph` that makes it.
         parameters: Trainable parameters.
     """
 
     name: str
     kind: str
     role: str
-    maker: str
     parameters: int
 
 
@@ -57,8 +67,8 @@ class RoleTable:
         return "\n".join([format_table(rows, "<<<>"), *self.notes])
 
 
-def role_of(layer, choices):
-    """`(role, maker)` of a layer that is not the head.
+def maker_of(layer, choices):
+    """The key in `ROLES` of what a layer becomes that is not the head.
 
     Args:
         layer: A Keras layer, built.
@@ -78,7 +88,7 @@ def role_of(layer, choices):
         )
     _require_channels_last(layer)
     if not layer.weights or isinstance(layer, layers.Normalization):
-        return "replayed", "replayed"
+        return "replayed"
     choice = next(
         (c for pattern, c in choices.items()
          if fnmatch.fnmatchcase(layer.name, pattern)),
@@ -119,7 +129,7 @@ def role_of(layer, choices):
             f"`roles={{{layer.name!r}: 'shared'}}` or `'private'` (names may "
             "be patterns)"
         )
-    return choice, anything[choice]
+    return anything[choice]
 
 
 def _chosen(layer, choice, default, makers):
@@ -129,7 +139,7 @@ def _chosen(layer, choice, default, makers):
             f"The layer {layer.name!r} ({type(layer).__name__}) can be "
             f"{' or '.join(makers)}. Received: roles: {role!r}"
         )
-    return role, makers[role]
+    return makers[role]
 
 
 def _is_depthwise(layer):
