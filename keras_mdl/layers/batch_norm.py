@@ -21,10 +21,26 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     rounding in a third of the time. It is used for training on 4-D inputs with
     channels last; everything else is inherited.
 
-    Args, shapes and errors: as `keras.layers.BatchNormalization`.
+    Args:
+        keep_statistics: Whether the running mean and variance are used, and
+            stay as they are, in training too, while gamma and beta train.
+            Views set it as their phase says.
+        **kwargs: As `keras.layers.BatchNormalization`, as are shapes and
+            errors.
     """
 
+    def __init__(self, keep_statistics=False, **kwargs):
+        super().__init__(**kwargs)
+        self.keep_statistics = keep_statistics
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "keep_statistics": self.keep_statistics,
+        }
+
     def call(self, inputs, training=None, mask=None):
+        training = training and not self.keep_statistics
         fused = (
             training
             and self.trainable

@@ -2,7 +2,7 @@
 
 import fnmatch
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras_mdl.tables import format_table
 
@@ -28,6 +28,9 @@ class FreezePlan:
     Args:
         phase: Name of the phase.
         rules: Pairs of (pattern, whether it trains).
+        keep_statistics: Whether batch norms that train keep their running
+            mean and variance, and normalise with them: gamma and beta alone
+            train. (Of norms that do not train they always stay.)
 
     Example:
 
@@ -39,6 +42,7 @@ class FreezePlan:
 
     phase: str
     rules: tuple
+    keep_statistics: bool = False
 
     def __post_init__(self):
         object.__setattr__(
@@ -63,9 +67,32 @@ class FreezePlan:
             f"Received: rules={list(self.rules)}"
         )
 
+    def require_kept(self, parts, trained):
+        """Refuses norms that record statistics whatever they are told.
+
+        Args:
+            parts: `{path prefix: layer}`.
+            trained: Paths of the variables that train.
+
+        Raises:
+            ValueError: With the norm, for a plan that keeps statistics.
+        """
+        for prefix, layer in parts.items():
+            if (
+                self.keep_statistics
+                and hasattr(layer, "moving_mean")
+                and not hasattr(layer, "keep_statistics")
+                and any(p.startswith(f"{prefix}/") for p in trained)
+            ):
+                raise ValueError(
+                    f"The norm {prefix!r} ({type(layer).__name__}) cannot keep "
+                    "its statistics while it trains. Choose a phase without "
+                    "`_kept`"
+                )
+
 
 _OWN = "domains/{domain}/"
-PHASES = {
+_PLANS = {
     plan.phase: plan
     for plan in (
         # Stage 1 of the paper: the base domain, trunk included.
@@ -127,6 +154,27 @@ PHASES = {
         FreezePlan("frozen", [("*", False)]),
     )
 }
+# What trains norms exists a second time, `<phase>_kept`: with the statistics
+# that they have. Those of a trunk trained on a million photographs are better
+# than what a few hundred images say.
+PHASES = {
+    **_PLANS,
+    **{
+        f"{phase}_kept": replace(
+            plan, phase=f"{phase}_kept", keep_statistics=True
+        )
+        for phase, plan in _PLANS.items()
+        if plan.trains("domains/any/any/norm/gamma", ["any"])
+    },
+}
+
+
+def kept(phase):
+    """The phase that trains the same and keeps the norms' statistics.
+
+    A phase that trains no norms, or keeps their statistics, is its own.
+    """
+    return f"{phase}_kept" if f"{phase}_kept" in PHASES else phase
 
 
 def get_plan(phase):
@@ -165,6 +213,8 @@ def format_plan(plan, domains, variables):
         state = "trains" if trained else "frozen"
         table.append((owner, role, tensors, f"{parameters:,}", state))
     heading = f"phase {plan.phase!r}, training {', '.join(domains)}"
+    if plan.keep_statistics:
+        heading += "; batch norms keep their running statistics"
     return f"{heading}\n{format_table(table, '<<>><')}"
 
 

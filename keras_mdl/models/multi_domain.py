@@ -52,6 +52,11 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         slots: `{domain: SlotSpec}`, what is otherwise in a domain's slot than
             in an ordinary one.
         include_top: `False` leaves out the heads: outputs are the features.
+        default_phase: What views train that are not told: a phase. Default:
+            `"base"` while there is one domain, `"domain"` from two on. With a
+            single domain nobody is disturbed and everything trains; as soon
+            as others depend on the trunk, it stays as it is unless a view
+            asks for `phase="base"`. A pretrained trunk has `"domain_kept"`.
         name, dtype: As for any Keras model.
         **options: Fields of `SlotSpec`, one value for all domains or
             `{domain: value}`: `dropout=0.5`, `depthwise={"dtd": "do"}`.
@@ -76,6 +81,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         input_dtype="float32",
         slots=None,
         include_top=True,
+        default_phase=None,
         name=None,
         dtype=None,
         **options,
@@ -100,6 +106,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             input_shape=tuple(input_shape),
             input_dtype=input_dtype,
             include_top=include_top,
+            default_phase=default_phase and get_plan(default_phase).phase,
             size_multiple=multiple,
             slotted={},
             asked={},
@@ -190,13 +197,14 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     @property
     def default_phase(self):
-        """`"base"` while there is one domain, `"domain"` from two on.
+        """Name of the phase of views that are not told one."""
+        alone = "base" if len(self._mdl.domains) == 1 else "domain"
+        return self._mdl.default_phase or alone
 
-        With a single domain nobody is disturbed and everything trains. As
-        soon as others depend on the trunk, it stays as it is unless a view
-        asks for `phase="base"`.
-        """
-        return "base" if len(self._mdl.domains) == 1 else "domain"
+    @property
+    def keeps_statistics(self):
+        """Whether domains keep the statistics of the trunk's norms."""
+        return get_plan(self.default_phase).keep_statistics
 
     def variables_by_path(self, domain=None):
         """`{path: variable}`: trunk and all domains, or only one domain's own.
@@ -258,8 +266,10 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             phase: What trains: `"base"` (trunk and slot), `"domain"` (the
                 slot), `"head"`, `"head_and_norm"`, `"frozen"`; for gates
                 `"gate"`, `"gate_and_slot"`; for adapters `"adapter"`,
-                `"adapter_and_norm"`, `"pointwise"`; or a `FreezePlan`.
-                Default: `default_phase`.
+                `"adapter_and_norm"`, `"pointwise"`; those that train norms
+                also as `"domain_kept"` and so on, where batch norms keep
+                their running statistics; or a `FreezePlan`. Default:
+                `default_phase`.
 
         Returns:
             A `DomainModel`. The same arguments give the same object, unless
@@ -405,6 +415,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             "input_dtype": mdl.input_dtype,
             "slots": {d: spec.to_config() for d, spec in mdl.slots.items()},
             "include_top": mdl.include_top,
+            "default_phase": mdl.default_phase,
         }
 
     @classmethod

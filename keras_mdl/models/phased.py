@@ -56,7 +56,7 @@ class PhasedModel(keras.Model):
                 may leave nothing to train in it.
             endpoints: `{layer name: symbolic output}` of the view's graph.
         """
-        # A namespace, because Keras tracks the content of dicts and lists.
+        # Keras tracks the content of dicts and lists, and not of namespaces.
         self._view = types.SimpleNamespace(
             owner=owner,
             parts=parts,
@@ -139,6 +139,7 @@ class PhasedModel(keras.Model):
                 f"(domains: {', '.join(view.domains)})"
                 + _ADVICE.get(plan.phase.partition("_")[0], "")
             )
+        plan.require_kept(view.parts, trained)
         view.plan = plan
         view.trained = trained
         view.trained_ids = {id(view.parameters[p]) for p in trained}
@@ -157,22 +158,24 @@ class PhasedModel(keras.Model):
 
     @contextlib.contextmanager
     def flags(self):
-        """Inside, the layers' `trainable` flags say what the plan says.
+        """Inside, the layers' flags say what the plan says; outside, nothing.
 
-        Outside nothing is flagged: layers are shared, and whatever else is
-        built on them (a model over `endpoints`) must not train the trunk.
+        Layers are shared: what else is built on them (a model over
+        `endpoints`) must not train the trunk.
         """
         view = self._view
-        self._flag(view.trained)
+        self._flag(view.trained, view.plan.keep_statistics)
         try:
             yield
         finally:
             self._flag(())
 
-    def _flag(self, trained):
+    def _flag(self, trained, keep_statistics=False):
         for prefix, layer in self._view.parts.items():
             own = self._view.by_part[prefix]
             layer.trainable = any(p in trained for p in own)
+            if hasattr(layer, "keep_statistics"):
+                layer.keep_statistics = keep_statistics
             for path, variable in own.items():
                 variable.trainable = path in trained
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from keras_mdl.models.freezing import kept
+
 
 @dataclass(frozen=True)
 class Method:
@@ -46,7 +48,11 @@ class Method:
         )
         if self.alone:
             model = model.only_domain(domain.name)
-        return model, model.for_domain(domain.name, phase=self.phase)
+        return model, model.for_domain(domain.name, self.phase_for(model))
+
+    def phase_for(self, model):
+        """The phase for a model: norms keep statistics if its trunk's do."""
+        return kept(self.phase) if model.keeps_statistics else self.phase
 
 
 METHODS = MappingProxyType(

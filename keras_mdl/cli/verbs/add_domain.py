@@ -58,7 +58,7 @@ def add_domain(
     keras.utils.set_random_seed(training.seed)
     with bad_input(name="method"):
         way = get_method(method)
-    chosen = inputs.open_recipe(recipe, way.phase, training)
+    chosen = inputs.open_recipe(recipe, way.phase_for(loaded), training)
     if side is None and (
         training.flip is not None or inputs.published_side(chosen, name) == 0
     ):

@@ -5,7 +5,7 @@ import fnmatch
 import keras
 import numpy as np
 
-from keras_mdl.domains import Domain
+from keras_mdl.domains import Domain, as_domains
 from keras_mdl.layers.domain_norm import GAMMA_FLOOR
 from keras_mdl.models.backbones.keras_graph import (
     ReverseChannels,
@@ -43,13 +43,14 @@ SCALINGS = {
 
 def from_keras(
     model: keras.Model,
-    domain: str | Domain,
+    domain: str | Domain | dict,
     scaling: str | tuple | None = None,
     roles: dict[str, str] | None = None,
     input_shape: tuple | None = None,
     input_dtype: str = "float32",
     name: str | None = None,
     dtype: str | None = None,
+    default_phase: str | None = None,
     verbose: int = 1,
 ) -> MultiDomainModel:
     """A functional Keras classifier, as a trunk with one slot.
@@ -78,7 +79,8 @@ def from_keras(
         domain: Name of the first domain (its classes are then called by
             number), or a `Domain` with as many classes as the network has. A
             network without a head (`include_top=False`) gets a fresh one and
-            needs a `Domain`.
+            needs a `Domain`, or several (`{name: classes}`, or a list of
+            `Domain` objects) that all start from it.
         scaling: What the network expects of pixels in [0, 255]: a key of
             `SCALINGS` (`"0..255"`: as they are; `"0..1"`, `"-1..1"`,
             `"imagenet"`: mean and deviation, `"caffe"`: BGR, mean) or a pair
@@ -90,7 +92,7 @@ def from_keras(
             (a private stem). Layers in nested models are called
             `<model>_<layer>` in paths; patterns are over their own names.
         input_shape: `(height, width, 3)`; default that of the network.
-        input_dtype, name, dtype: As `MultiDomainModel`.
+        input_dtype, name, dtype, default_phase: As `MultiDomainModel`.
         verbose: Whether to print the table of roles.
 
     Returns:
@@ -122,9 +124,9 @@ def from_keras(
     pairs = _normalized_convolutions(steps)
     for _, norm in pairs:
         norm["gamma_floor"] = _floor(layers[norm["name"]])
-    domain = _as_domain(domain, head, layers)
+    domains = _domains(domain, head, layers)
     taken = MultiDomainModel(
-        [domain],
+        domains,
         keras_graph,
         {"steps": steps, "output": output},
         input_shape=input_shape or network.input_shape[1:],
@@ -132,8 +134,10 @@ def from_keras(
         dropout=head.dropout if head else 0.0,
         name=name or model.name,
         dtype=dtype,
+        default_phase=default_phase,
     )
-    _copy_weights(taken, domain.name, steps, layers, head)
+    for domain in taken:
+        _copy_weights(taken, domain, steps, layers, head)
     turned = 0
     for conv, norm in pairs:
         pointwise = "_pointwise" if conv["maker"] == "separable" else ""
@@ -164,22 +168,30 @@ def _functional(model):
     return model
 
 
-def _as_domain(domain, head, layers):
+def _domains(domain, head, layers):
     units = head and head.units(layers)
-    if not isinstance(domain, Domain):
+    if isinstance(domain, str):
         if head is None:
             raise ValueError(
                 "The network has no classifier at its end: give the classes, "
                 f"`Domain({domain!r}, classes=...)`"
             )
-        return Domain(domain, units)
+        domain = Domain(domain, units)
+    domains = as_domains([domain] if isinstance(domain, Domain) else domain)
+    if head is not None and len(domains) > 1:
+        raise ValueError(
+            "The network has one classifier: name the domain it was trained "
+            "on, then add others with `with_domain`. "
+            f"Received: {', '.join(d.name for d in domains)}"
+        )
+    domain = domains[0]
     if units not in (None, domain.num_classes):
         raise ValueError(
             f"The network has {units} classes, the domain {domain.name!r} has "
             f"{domain.num_classes}. Name the domain it was trained on first, "
             "then add yours with `with_domain`"
         )
-    return domain
+    return domains
 
 
 def _scaled(steps, scaling):
@@ -341,10 +353,9 @@ def _table(model, steps, layers, head, turned):
         layer = layers[head.name]
         size = trainable_size(layer)
         rows.append(Role(head.name, type(layer).__name__, "head", size))
-    count = sum(
-        row.parameters - (row.head if head is None else 0)
-        for row in model.summary_by_domain().rows
-    )
+    trunk, first, *_ = model.summary_by_domain().rows
+    count = trunk.parameters + first.parameters
+    count -= first.head if head is None else 0
     missing = 0
     if head is not None and not layers[head.name].use_bias:
         missing = head.units(layers)

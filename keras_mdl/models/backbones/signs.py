@@ -27,22 +27,23 @@ def make_gamma_positive(model, convolution, norm):
     inference and training.
 
     Args:
-        model: A `MultiDomainModel` with one domain.
+        model: A `MultiDomainModel` whose domains have equal slots.
         convolution: Name of the shared convolution.
         norm: Name of the only layer that uses its output.
 
     Returns:
         The number of channels turned.
     """
-    (domain,) = model.domains
-    parts = model._mdl.slotted[convolution].parts(domain)
-    conv = parts[model._mdl.slotted[convolution].last_role]
-    batch_norm = model._mdl.slotted[norm].parts(domain)["norm"]
-    gamma = keras.ops.convert_to_numpy(batch_norm.gamma)
+    first = next(iter(model.domains))
+    layer, norms = model._mdl.slotted[convolution], model._mdl.slotted[norm]
+    conv = layer.parts(first)[layer.last_role]
+    gamma = keras.ops.convert_to_numpy(norms.parts(first)["norm"].gamma)
     signs = np.where(gamma < 0, -1, 1).astype(gamma.dtype)
     if (signs < 0).any():
-        turned = [conv.kernel, batch_norm.gamma, batch_norm.moving_mean]
-        turned += [conv.bias] if conv.use_bias else []
+        turned = [conv.kernel, *([conv.bias] if conv.use_bias else [])]
+        for domain in model.domains:
+            batch_norm = norms.parts(domain)["norm"]
+            turned += [batch_norm.gamma, batch_norm.moving_mean]
         for variable in turned:
             value = keras.ops.convert_to_numpy(variable)
             variable.assign(value * signs.astype(value.dtype))
