@@ -11,6 +11,11 @@ from keras_mdl.models.folding import fold
 from keras_mdl.models.freezing import PHASES, FreezePlan
 from keras_mdl.models.loading import load_model
 from keras_mdl.models.multi_domain import MultiDomainModel
+from keras_mdl.models.pretrained.efficientnet_lite import (
+    build_efficientnet_lite0,
+    build_efficientnet_lite1,
+    build_efficientnet_lite2,
+)
 from keras_mdl.models.slots import SlotSpec
 from keras_mdl.models.views import DomainModel, JointModel
 
@@ -24,6 +29,9 @@ __all__ = [
     "SlotSpec",
     "backbone",
     "build_dense_resnet26",
+    "build_efficientnet_lite0",
+    "build_efficientnet_lite1",
+    "build_efficientnet_lite2",
     "build_resnet26",
     "dense_resnet26",
     "fold",

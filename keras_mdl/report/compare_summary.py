@@ -133,7 +133,11 @@ def summarize_rows(rows: list[dict], settings: dict | None) -> Summary:
         settings: `CompareSettings.to_dict()`, or `None` for exactly what the
             rows have.
     """
-    of_base = [r["accuracy"] for r in rows if r["method"] == _BASE]
+    of_base = [
+        r["accuracy"]
+        for r in rows
+        if r["method"] == _BASE and r["accuracy"] != ""
+    ]
     rows = [r for r in rows if r["method"] != _BASE]
     settings = settings or {}
     seeds = settings.get("seeds") or _distinct(rows, "seed")

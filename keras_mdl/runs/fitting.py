@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_mdl.data import Preprocess, SetEpoch, from_arrays, published_pipeline
-from keras_mdl.training import train
+from keras_mdl.training import balanced_weights, train
 
 _EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
 
@@ -21,14 +21,18 @@ class Fit:
         history: One dict per epoch: `epoch` (from 1), `accuracy`, `loss` and,
             with a validation split, `val_accuracy` and `val_loss`.
         seconds: Wall time of the training, graph compilation included.
+        keeps_best: Whether the best epoch was kept rather than the last.
     """
 
     history: list
     seconds: float
+    keeps_best: bool = False
 
     @property
     def final(self):
-        """The last epoch."""
+        """The epoch whose weights are left: the last, or the (first) best."""
+        if self.keeps_best and "val_accuracy" in self.history[-1]:
+            return max(self.history, key=lambda e: e["val_accuracy"])
         return self.history[-1]
 
 
@@ -79,7 +83,8 @@ def input_pipeline(view, recipe, domain, size):
     Returns:
         `(Preprocess, whether it pools train and validation, what it is)`.
     """
-    ours, note = Preprocess.default(size), f"{size}x{size} pixels, our default"
+    ours = getattr(Preprocess, recipe.augment)(size)
+    note = f"{size}x{size} pixels, our {recipe.augment}"
     if recipe.crops is None:
         return ours, False, note
     found = published_pipeline(recipe.crops, domain)
@@ -169,6 +174,13 @@ def fit(
         note += " (here validation is kept apart)"
     if verbose:
         print(f"input pipeline of {domain}: {note}", flush=True)
+    recipe = recipe.for_images(data.size("train"))
+    weights = None
+    if recipe.balance:
+        counts = np.bincount(
+            data.labels("train"), minlength=data.domain.num_classes
+        )
+        weights = balanced_weights(counts, recipe.balance)
     options = {"dtype": _dtype(view), "preprocess": preprocess}
     training = batches(
         data, "train", size, recipe.batch_size, True, seed, **options
@@ -186,6 +198,7 @@ def fit(
         validation,
         [SetEpoch(training), *callbacks],
         verbose=verbose,
+        class_weights=weights,
     ).history
     seconds = time.perf_counter() - start
     epochs = [
@@ -197,7 +210,7 @@ def fit(
             "The training loss is not finite: the training diverged. Try a "
             f"smaller learning rate than {recipe.learning_rate}"
         )
-    return Fit(epochs, seconds)
+    return Fit(epochs, seconds, recipe.patience is not None)
 
 
 @dataclass(frozen=True)

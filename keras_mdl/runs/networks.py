@@ -3,23 +3,40 @@
 import inspect
 from types import MappingProxyType
 
-from keras_mdl.models import build_dense_resnet26, build_resnet26
+from keras_mdl.models import (
+    build_dense_resnet26,
+    build_efficientnet_lite0,
+    build_efficientnet_lite1,
+    build_efficientnet_lite2,
+    build_resnet26,
+)
 
 NETWORKS = MappingProxyType(
     {"resnet26": build_resnet26, "dense_resnet26": build_dense_resnet26}
 )
+# With weights: nothing has to be trained before domains are added.
+PRETRAINED = MappingProxyType(
+    {
+        "efficientnet_lite0": build_efficientnet_lite0,
+        "efficientnet_lite1": build_efficientnet_lite1,
+        "efficientnet_lite2": build_efficientnet_lite2,
+    }
+)
+WIDTH = 0.25  # of networks that are trained here, unless it is said
 # Methods that are about depthwise and pointwise kernels.
 _SEPARABLE_ONLY = ("pointwise_sharing", "depthwise_sharing")
 
 
-def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
+def build_network(
+    name, domains, size, width=None, dropout=0.0, depthwise="plain"
+):
     """A fresh `MultiDomainModel` for square uint8-range images.
 
     Args:
         name: Key in `NETWORKS`.
         domains: `Domain` objects.
         size: Side of the images; `None` for any.
-        width: Channel multiplier.
+        width: Channel multiplier; default `WIDTH`.
         dropout: Rate before the classifiers.
         depthwise: Kind of the depthwise kernels, `"plain"` or `"do"`; for
             networks that have any.
@@ -35,13 +52,36 @@ def build_network(name, domains, size, width, dropout=0.0, depthwise="plain"):
             f"The network {name!r} has no depthwise kernels. "
             f"Received: depthwise={depthwise!r}"
         )
+    if name in PRETRAINED:
+        raise ValueError(
+            f"The network {name!r} is trained already: add domains to it"
+        )
     return NETWORKS[name](
         domains,
         input_shape=(size, size, 3),
-        width=width,
+        width=width or WIDTH,
         dropout=dropout,
         **options,
     )
+
+
+def open_pretrained(name, size):
+    """A pretrained network with the domain that it was trained on.
+
+    Args:
+        name: Key in `PRETRAINED`.
+        size: Side of the images; `None` for any.
+
+    Raises:
+        ImportError: If its weights are not installed.
+        ValueError: If the name is unknown, or the size does not suit it.
+    """
+    if name not in PRETRAINED:
+        raise ValueError(
+            f"Unknown pretrained network: {name!r}. Known ones: "
+            f"{', '.join(PRETRAINED)}"
+        )
+    return PRETRAINED[name](input_shape=(size, size, 3))
 
 
 def is_separable(name):
@@ -50,9 +90,12 @@ def is_separable(name):
     Raises:
         ValueError: If the name is unknown.
     """
+    if name in PRETRAINED:
+        return True
     if name not in NETWORKS:
         raise ValueError(
-            f"Unknown network: {name!r}. Known networks: {', '.join(NETWORKS)}"
+            f"Unknown network: {name!r}. Known networks: "
+            f"{', '.join((*NETWORKS, *PRETRAINED))}"
         )
     return "depthwise" in inspect.signature(NETWORKS[name]).parameters
 

@@ -1,6 +1,7 @@
 """Training: recipes, stages and optimizers for views of a model."""
 
 from keras_mdl.training.loop import train
+from keras_mdl.training.losses import SmoothedCrossentropy, balanced_weights
 from keras_mdl.training.methods import METHODS, Method, get_method
 from keras_mdl.training.optimizers import CoupledSGD
 from keras_mdl.training.recipes import RECIPES, Recipe, get_recipe
@@ -12,8 +13,10 @@ __all__ = [
     "CoupledSGD",
     "Method",
     "Recipe",
+    "SmoothedCrossentropy",
     "Stage",
     "StagedFreezing",
+    "balanced_weights",
     "get_method",
     "get_recipe",
     "train",

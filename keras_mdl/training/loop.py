@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_mdl.training.losses import SmoothedCrossentropy
 from keras_mdl.training.recipes import Recipe
 
 
@@ -12,6 +13,7 @@ def train(
     validation=None,
     callbacks=(),
     verbose="auto",
+    class_weights=None,
     **compile_options,
 ):
     """Compiles a view as a recipe says and fits it.
@@ -24,6 +26,7 @@ def train(
         validation: Batches to evaluate after each epoch.
         callbacks: Further callbacks.
         verbose: As in `fit`.
+        class_weights: As `SmoothedCrossentropy`.
         **compile_options: As in `compile`, for example `jit_compile`.
 
     Returns:
@@ -47,7 +50,7 @@ def train(
     view.train_only(recipe.phase)
     view.compile(
         recipe.optimizer(view.domains[0], len(training)),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        _loss(recipe, class_weights),
         metrics=["accuracy"],
         **compile_options,
     )
@@ -55,7 +58,27 @@ def train(
         training,
         epochs=recipe.epochs,
         validation_data=validation,
-        callbacks=list(callbacks),
+        callbacks=[*callbacks, *_keep_best(recipe, validation)],
         verbose=verbose,
         shuffle=False,  # the loaders shuffle, as a function of the epoch
     )
+
+
+def _loss(recipe, class_weights):
+    if not recipe.label_smoothing and class_weights is None:
+        # The same rule, in a graph that is faster.
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    return SmoothedCrossentropy(recipe.label_smoothing, class_weights)
+
+
+def _keep_best(recipe, validation):
+    if recipe.patience is None or validation is None:
+        return []
+    return [
+        keras.callbacks.EarlyStopping(
+            "val_accuracy",
+            patience=recipe.patience,
+            mode="max",
+            restore_best_weights=True,
+        )
+    ]

@@ -7,6 +7,7 @@ with `gamma_floor=None` for it), and Piggyback's settings for the decathlon
 were never published.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -37,6 +38,17 @@ class Recipe:
             decay: zero is no neutral value for them.
         decays: `{domain: weight decay}`.
         dropouts: `{domain: dropout before the classifier}`, others 0.
+        warmup: With `cosine`, the part of the training in which the rate
+            climbs from zero first.
+        least_steps: Optimizer steps at the least: a domain of few images gets
+            more epochs (see `for_images`).
+        label_smoothing: As `SmoothedCrossentropy`.
+        balance: How much rare classes are lifted, 0 to 1, see
+            `balanced_weights`.
+        patience: Epochs without a better validation accuracy after which the
+            training stops; the best epoch is kept. `None`: the last is.
+        augment: Name of the constructor of `keras_mdl.data.Preprocess` whose
+            input pipeline is used where no published one is.
         crops: Key for `keras_mdl.data.Preprocess.decathlon`, or `None`.
         note: Where the values come from, and what is inferred.
     """
@@ -49,6 +61,12 @@ class Recipe:
     drops: tuple = ()
     factor: float = 0.1
     cosine: bool = False
+    warmup: float = 0.0
+    least_steps: int = 0
+    label_smoothing: float = 0.0
+    balance: float = 0.0
+    patience: int | None = None
+    augment: str = "default"
     optimizer_name: str = "coupled_sgd"
     momentum: float = 0.9
     weight_decay: float = 5e-4
@@ -78,8 +96,13 @@ class Recipe:
         """
         rate = self.learning_rate
         if self.cosine:
+            steps = self.epochs * steps_per_epoch
+            climb = round(self.warmup * steps)
             rate = keras.optimizers.schedules.CosineDecay(
-                rate, self.epochs * steps_per_epoch
+                0.0 if climb else rate,
+                steps - climb,
+                warmup_target=rate if climb else None,
+                warmup_steps=climb,
             )
         elif self.drops:
             rate = keras.optimizers.schedules.PiecewiseConstantDecay(
@@ -101,6 +124,16 @@ class Recipe:
             )
             return adamw
         return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
+
+    def for_images(self, count):
+        """The recipe with enough epochs for `least_steps`.
+
+        Args:
+            count: Training images.
+        """
+        steps = math.ceil(count / self.batch_size)
+        epochs = max(self.epochs, math.ceil(self.least_steps / steps))
+        return self.replace(epochs=epochs, least_steps=0)
 
     def stage(self):
         """The recipe as one `Stage` for `StagedFreezing` (drops only)."""
@@ -293,6 +326,24 @@ RECIPES = MappingProxyType(
                 weight_decay=0.01,
                 crops=None,
                 note="Ours, the same for the gates of soft sharing.",
+            ),
+            Recipe(
+                "photo-domain",
+                "domain",
+                8,
+                32,
+                3e-3,
+                cosine=True,
+                warmup=0.1,
+                least_steps=600,
+                label_smoothing=0.1,
+                balance=0.5,
+                patience=20,
+                augment="photos",
+                optimizer_name="adamw",
+                weight_decay=0.01,
+                crops=None,
+                note="Ours, for a further domain on a pretrained trunk.",
             ),
         )
     }

@@ -17,6 +17,7 @@ from tiny import (
 
 import keras_mdl
 from keras_mdl import FreezePlan
+from keras_mdl.training import Stage, StagedFreezing
 
 every_optimizer = pytest.mark.parametrize("optimizer", OPTIMIZERS)
 decaying = pytest.mark.parametrize("optimizer", ["adamw", "coupled_sgd"])
@@ -98,6 +99,49 @@ def test_head_and_norm_moves_the_statistics_too():
         for p in model.variables_by_path("a")
         if "/norm/" in p or "/head/" in p
     }
+
+
+def statistics(model):
+    return {p for p in model.variables_by_path("a") if "/moving_" in p}
+
+
+def test_kept_statistics_are_used_and_stay_while_gamma_trains(tmp_path):
+    model = model_of()
+    view = compiled(model.for_domain("a", "domain_kept"), OPTIMIZERS["adamw"]())
+    assert "keep their running statistics" in view.plan_table()
+    model.for_domain("a")(images())  # a view in another phase
+    before = values(model)
+    fit(view)
+    own = set(model.variables_by_path("a"))
+    assert changed_paths(before, values(model)) == own - statistics(model)
+    # A training step sees what inference sees.
+    x = images()
+    np.testing.assert_array_equal(view(x, training=True), view(x))
+    # Copied into a file by itself, it goes on like that.
+    view.save(tmp_path / "view.keras")
+    alone = keras.models.load_model(tmp_path / "view.keras")
+    np.testing.assert_array_equal(alone(x, training=True), view(x))
+    # Another phase follows the images again.
+    other = model.for_domain("a", "domain")
+    assert np.abs(other(x, training=True) - view(x)).max() > 1e-3
+
+
+def test_a_stage_can_keep_statistics_and_the_next_record_them():
+    model = model_of()
+    view = compiled(model.for_domain("a", "head"), OPTIMIZERS["adamw"]())
+    first, seen = values(model), {}
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if hasattr(view, "jax_state_sync"):
+                view.jax_state_sync()
+            moved = changed_paths(first, values(model)) & statistics(model)
+            seen[view.phase] = bool(moved)
+
+    stages = [Stage("head", 1), Stage("domain_kept", 1), Stage("domain")]
+    staged = StagedFreezing(stages, verbose=0)
+    fit(view, epochs=3, callbacks=[staged, Look()])
+    assert seen == {"head": False, "domain_kept": False, "domain": True}
 
 
 def test_a_plan_of_ones_own_is_followed_to_the_variable():

@@ -13,7 +13,7 @@ def train(
     out: flags.ModelOut,
     domain: str | None = None,
     network: str = "resnet26",
-    width: flags.PositiveFloat = 0.25,
+    width: flags.PositiveFloat | None = None,
     size: flags.PositiveInt | None = None,
     depthwise: flags.Depthwise | None = None,
     recipe: flags.Recipe = "quick-base",
@@ -32,7 +32,8 @@ def train(
     Args:
         domain: name of the domain (default: that of the data)
         network: kind of network; an unknown name lists them
-        width: multiplier of all channel numbers; the paper's network has 1
+        width: multiplier of all channel numbers (default: 0.25); the paper's
+            network has 1
         size: side of the square images in pixels, divisible by 8 (default:
             as published with the recipe, else 32)
     """

@@ -336,8 +336,10 @@ def _copy_weights(model, domain, steps, layers, head):
         parts = model._mdl.slotted[name].parts(domain).values()
         variables = [v for part in parts for v in part.weights]
         for variable, value in zip(variables, values, strict=True):
-            # (1, 1, n, classes) of a convolution, (k, k, 1, n) of groups.
-            variable.assign(keras.ops.reshape(value, variable.shape))
+            # (1, 1, n, classes) of a convolution, (k, k, 1, n) of groups. A
+            # copy: JAX gives buffers away while it trains.
+            value = keras.ops.reshape(value, variable.shape)
+            variable.assign(keras.ops.copy(value))
 
 
 def _table(model, steps, layers, head, turned):

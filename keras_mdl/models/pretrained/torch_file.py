@@ -173,6 +173,9 @@ def _run(file):
                 stack[-n:] = [tuple(stack[-n:])]
             case "TUPLE":
                 stack.append(tuple(to_mark()))
+            case "APPEND":
+                item = stack.pop()
+                stack[-1].append(item)
             case "APPENDS":
                 items = to_mark()
                 stack[-1].extend(items)

@@ -19,6 +19,7 @@ OPTIONS = {
 }
 _PATHS = ("data_dir", "download")  # where images are, not what they are
 _KINDS = ("embedded", "decathlon", "tfds", "folder")
+_PRETRAINED = "pretrained"
 _READ = 64  # files of which the content counts, not only the size
 
 
@@ -162,6 +163,28 @@ class DataEntry:
         if path is None:
             return self.spec
         return f"{'folder:' * self.spec.startswith('folder:')}{path}"
+
+
+@dataclass(frozen=True)
+class PretrainedBase:
+    """In place of a base's data: the network has been trained elsewhere.
+
+    Attributes:
+        name: Of the domain that it was trained on.
+    """
+
+    name: str = "imagenet"
+
+    def to_dict(self):
+        """Plain values."""
+        return {"data": _PRETRAINED}
+
+    def check(self, folder):
+        """There is nothing to look for."""
+
+    def digest(self, folder):
+        """What the images are: nobody has them here."""
+        return {"spec": _PRETRAINED}
 
 
 def _own_name(spec):

@@ -3,9 +3,12 @@
 import os
 from dataclasses import replace
 
+from keras_mdl.models.freezing import kept
+from keras_mdl.runs.compare.data_entry import PretrainedBase
 from keras_mdl.runs.compare.rows import BASE
 from keras_mdl.runs.compare.settings import RECIPE_VALUES
 from keras_mdl.runs.engine import Job, stored_results
+from keras_mdl.runs.networks import WIDTH
 from keras_mdl.training import get_method, get_recipe
 
 PLAIN = "pointwise_sharing"  # the method whose slots gates mix
@@ -48,7 +51,10 @@ def domain_recipe(settings, name):
         values["decays"] = {}
     if values.get("cosine"):
         values["drops"] = ()
-    phase = changes.get("phase", get_method(method).phase)
+    phase = get_method(method).phase
+    if isinstance(settings.base, PretrainedBase):
+        phase = kept(phase)
+    phase = changes.get("phase", phase)
     if "gates" in changes:
         phase = changes.get("phase", "gate")
     return get_recipe(settings.recipe).replace(phase=phase, **values)
@@ -113,6 +119,19 @@ def _changes(old, new, prefix=""):
 
 def _base_job(settings, seed, data):
     entry = settings.base
+    if isinstance(entry, PretrainedBase):
+        return Job(
+            name=f"s{seed}-{entry.name}-{BASE}",
+            task=f"{TRIAL}:open_base",
+            values={
+                "domain": entry.name,
+                "network": settings.network,
+                "size": settings.size,
+                "seed": seed,
+            },
+            where=_where(settings, entry),
+            like=((BASE,),),
+        )
     return Job(
         name=f"s{seed}-{entry.name}-{BASE}",
         task=f"{TRIAL}:train_base",
@@ -120,7 +139,7 @@ def _base_job(settings, seed, data):
             "domain": entry.name,
             "data": data[entry.name],
             "network": settings.network,
-            "width": settings.width,
+            "width": settings.width or WIDTH,
             "size": settings.size,
             "recipe": _plain(base_recipe(settings)),
             "epochs": settings.base_epochs,

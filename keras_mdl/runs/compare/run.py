@@ -17,7 +17,11 @@ from keras_mdl.runs.executors import (
     open_engine,
     require_executor,
 )
-from keras_mdl.runs.networks import build_network
+from keras_mdl.runs.networks import (
+    PRETRAINED,
+    build_network,
+    open_pretrained,
+)
 from keras_mdl.runs.records import write_csv
 
 SETTINGS_FILE = "compare.yaml"
@@ -115,6 +119,9 @@ def check(settings, out):
         refuse_changes(jobs, out)
         _require_bases(jobs, out)
     # What does not suit the network (the size, say) comes out here.
+    if settings.network in PRETRAINED:
+        open_pretrained(settings.network, settings.size)
+        return
     build_network(
         settings.network,
         [Domain(settings.base.name, 2)],
@@ -168,7 +175,7 @@ def train_all(engine, jobs, say):
         say(
             f"[{len(there()):>{len(str(count))}}/{count}] "
             f"{row['domain']} by {row['method']}, seed {row['seed']}: "
-            f"{100 * row['accuracy']:.1f} % in "
+            f"{_percent(row['accuracy'])} in "
             f"{format_duration(found['seconds'])}{ending}"
         )
 
@@ -177,6 +184,10 @@ def train_all(engine, jobs, say):
     say(f"{count} trainings, {len(there())} of them done already{beside}")
     failures = engine.wait(tell)
     return there(), failures
+
+
+def _percent(accuracy):
+    return "ready" if accuracy == "" else f"{100 * accuracy:.1f} %"
 
 
 def _report(settings, rows, out):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 
 from keras_mdl.domains import Domain, as_domains
 from keras_mdl.models import PHASES
-from keras_mdl.runs.compare.data_entry import DataEntry
+from keras_mdl.runs.compare.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.directory import check_run_name
 from keras_mdl.runs.executors import checked_executor
-from keras_mdl.runs.networks import methods_for
+from keras_mdl.runs.networks import PRETRAINED, methods_for
 from keras_mdl.training import METHODS, get_method, get_recipe
 
 # What one method may have otherwise than the others: `(type, lowest value or
@@ -46,10 +46,11 @@ class CompareSettings:
 
     Attributes:
         domains: Tuple of `DataEntry`, the domains to add.
-        base: `DataEntry` of the domain that the trunk is trained on.
+        base: `DataEntry` of the domain that the trunk is trained on, or a
+            `PretrainedBase` (in files: `base: pretrained`).
         name: Of the comparison; headline of the report.
         network: Name of the network, see `keras_mdl.runs.networks`.
-        width: Channel multiplier.
+        width: Channel multiplier; default 0.25. Pretrained networks have none.
         size: Side of the square images.
         base_epochs: Epochs of the base.
         base_recipe: Name of its recipe.
@@ -86,7 +87,7 @@ class CompareSettings:
     base: DataEntry
     name: str = "comparison"
     network: str = "resnet26"
-    width: float = 0.25
+    width: float | None = None
     size: int = 32
     base_epochs: int = 12
     base_recipe: str = "quick-base"
@@ -115,7 +116,17 @@ class CompareSettings:
         object.__setattr__(self, "methods", tuple(self.methods or known))
         for key in ("domains", "seeds"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
-        _require("width", self.width, float)
+        if self.width is not None:
+            _require("width", self.width, float)
+        if (self.network in PRETRAINED) != isinstance(
+            self.base, PretrainedBase
+        ) or (self.network in PRETRAINED and self.width):
+            raise ValueError(
+                f"Pretrained networks ({', '.join(PRETRAINED)}) go with `base: "
+                "pretrained` and without `width`, and no others do. Received: "
+                f"network={self.network!r}, base={self.base.name!r}, "
+                f"width={self.width}"
+            )
         for key in ("size", "base_epochs"):
             _require(key, getattr(self, key), int)
         for key in ("images", "epochs", "batch_size", "processes", "hold_out"):
@@ -272,7 +283,11 @@ def settings_from(values, folder=".", check=True):
     for key in ("epochs", "recipe"):
         if key in base:
             values[f"base_{key}"] = base.pop(key)
-    values["base"] = DataEntry.of(base, extra=("epochs", "recipe"))
+    values["base"] = (
+        PretrainedBase()
+        if base == {"data": "pretrained"}
+        else DataEntry.of(base, extra=("epochs", "recipe"))
+    )
     values["domains"] = tuple(
         DataEntry.of(d) for d in _of_type("domains", values["domains"], list)
     )

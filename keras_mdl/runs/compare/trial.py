@@ -20,7 +20,7 @@ from keras_mdl.runs.compare.rows import BASE, ENVIRONMENT
 from keras_mdl.runs.engine import RESULTS
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationError, IsolationTable
-from keras_mdl.runs.networks import build_network
+from keras_mdl.runs.networks import build_network, open_pretrained
 from keras_mdl.runs.saving import save_checked
 from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import Recipe, get_method
@@ -78,6 +78,28 @@ def train_base(job, folder):
     save_checked(model, path, isolation)
     # Nobody was there to be disturbed.
     return _row(job, data, view, done, "", digest_of(model))
+
+
+def open_base(job, folder):
+    """Trunk and first slot of a pretrained network.
+
+    Returns:
+        The row of `rows.csv`, without an accuracy.
+    """
+    values = job.values
+    model = open_pretrained(values["network"], values["size"])
+    path = _ready(base_path(folder, job.name))
+    isolation = IsolationTable()
+    isolation.record("opened", model.fingerprint())
+    save_checked(model, path, isolation)
+    return {
+        "seed": values["seed"],
+        "domain": values["domain"],
+        "method": BASE,
+        "accuracy": "",
+        "others_bit_identical": "",
+        "base_sha256": digest_of(model),
+    }
 
 
 def train_method(job, folder):
@@ -223,7 +245,7 @@ def at_length(recipe, epochs):
     """The recipe with another number of epochs."""
     scale = epochs / recipe.epochs
     drops = sorted({max(1, round(d * scale)) for d in recipe.drops})
-    return recipe.replace(epochs=epochs, drops=tuple(drops))
+    return recipe.replace(epochs=epochs, drops=tuple(drops), least_steps=0)
 
 
 def digest_of(model):
