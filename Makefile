@@ -43,7 +43,7 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/.python
-	$(BIN)/python -m pip install --quiet -e '.[export]'
+	$(BIN)/python -m pip install --quiet -e '.[export,pretrained]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/.python

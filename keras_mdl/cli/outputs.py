@@ -41,9 +41,10 @@ def writes_file(verb):
         with reserved(out):
             with bad_input():
                 refuse()  # now that no other command can write it
-            if out.suffix == ".keras" and "model" in given:
+            model = given.get("model")
+            if out.suffix == ".keras" and model and model.exists():
                 with bad_input():
-                    require_room(out, given["model"].stat().st_size)
+                    require_room(out, model.stat().st_size)
             result = verb(*args, **kwargs)
             command = verb.__name__.replace("_", "-")
             try:

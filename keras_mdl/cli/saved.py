@@ -8,6 +8,7 @@ from pathlib import Path
 from keras_mdl.cli import backend
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.domains import Domain, require_domain
+from keras_mdl.runs.pretrained import BASE, PRETRAINED
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,36 @@ class SavedModel:
 
         with bad_input():
             return load_model(self.path)
+
+
+@dataclass(frozen=True)
+class PretrainedTrunk(SavedModel):
+    """A pretrained network by name, with the domain that it comes with."""
+
+    def load(self):
+        """The `MultiDomainModel`, for images of the chosen size."""
+        backend.load_backend()
+        from keras_mdl.runs.pretrained import open_pretrained
+
+        with bad_input():
+            try:
+                return open_pretrained(str(self.path), self.input_shape[0])
+            except ImportError as error:
+                raise InputError(str(error)) from error
+
+
+def open_trunk(model, size=None):
+    """As `open_saved`, or a pretrained network of that name.
+
+    Args:
+        model: The path or the name.
+        size: Side of the images, for a pretrained network.
+    """
+    if str(model) not in PRETRAINED or model.exists():
+        return open_saved(model)
+    size = size or PRETRAINED[str(model)]
+    domains = {BASE: Domain(BASE, 1000)}
+    return PretrainedTrunk(model, domains, (size, size, 3))
 
 
 def open_saved(path):

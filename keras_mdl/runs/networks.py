@@ -3,24 +3,11 @@
 import inspect
 from types import MappingProxyType
 
-from keras_mdl.models import (
-    build_dense_resnet26,
-    build_efficientnet_lite0,
-    build_efficientnet_lite1,
-    build_efficientnet_lite2,
-    build_resnet26,
-)
+from keras_mdl.models import build_dense_resnet26, build_resnet26
+from keras_mdl.runs.pretrained import PRETRAINED
 
 NETWORKS = MappingProxyType(
     {"resnet26": build_resnet26, "dense_resnet26": build_dense_resnet26}
-)
-# With weights: nothing has to be trained before domains are added.
-PRETRAINED = MappingProxyType(
-    {
-        "efficientnet_lite0": build_efficientnet_lite0,
-        "efficientnet_lite1": build_efficientnet_lite1,
-        "efficientnet_lite2": build_efficientnet_lite2,
-    }
 )
 WIDTH = 0.25  # of networks that are trained here, unless it is said
 # Methods that are about depthwise and pointwise kernels.
@@ -63,25 +50,6 @@ def build_network(
         dropout=dropout,
         **options,
     )
-
-
-def open_pretrained(name, size):
-    """A pretrained network with the domain that it was trained on.
-
-    Args:
-        name: Key in `PRETRAINED`.
-        size: Side of the images; `None` for any.
-
-    Raises:
-        ImportError: If its weights are not installed.
-        ValueError: If the name is unknown, or the size does not suit it.
-    """
-    if name not in PRETRAINED:
-        raise ValueError(
-            f"Unknown pretrained network: {name!r}. Known ones: "
-            f"{', '.join(PRETRAINED)}"
-        )
-    return PRETRAINED[name](input_shape=(size, size, 3))
 
 
 def is_separable(name):

@@ -2,7 +2,7 @@
 
 from keras_mdl.cli import flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
-from keras_mdl.cli.saved import open_saved
+from keras_mdl.cli.saved import open_trunk
 
 
 @outputs.writes_file
@@ -16,7 +16,7 @@ def add_domain(
     init_from: str | None = None,
     depthwise: flags.Depthwise | None = None,
     size: flags.Size | None = None,
-    recipe: flags.Recipe = "quick-domain",
+    recipe: flags.Recipe | None = None,
     dropout: flags.Dropout | None = None,
     reading: flags.Reading = flags.READING,
     training: flags.Training = flags.TRAINING,
@@ -24,6 +24,10 @@ def add_domain(
     console: flags.Shown,
 ):
     """Add a domain to a trained network, and train its slot alone.
+
+    MODEL is a file that `train` or this command has written, or the name of a
+    pretrained network (efficientnet_lite0): photographs of few classes make a
+    useful classifier in minutes then.
 
     The trunk and all other domains stay bit-identical; this is checked after
     the training and again on the saved file, and a model that fails is not
@@ -36,7 +40,7 @@ def add_domain(
             lists them
         init_from: domain whose slot the new one starts from (default: first)
     """
-    saved = open_saved(model)
+    saved = open_trunk(model, size)
     side = saved.side(size)
     if init_from is not None:
         saved.domain(init_from)
@@ -58,6 +62,9 @@ def add_domain(
     keras.utils.set_random_seed(training.seed)
     with bad_input(name="method"):
         way = get_method(method)
+    if recipe is None:
+        pretrained = loaded.keeps_statistics
+        recipe = "photo-domain" if pretrained else "quick-domain"
     chosen = inputs.open_recipe(recipe, way.phase_for(loaded), training)
     if side is None and (
         training.flip is not None or inputs.published_side(chosen, name) == 0

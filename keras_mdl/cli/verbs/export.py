@@ -13,6 +13,7 @@ def export(
     *,
     data: flags.Specs,
     out: pathlib.Path,
+    leave_out: list[str] | None = None,
     mode: str = "dyn_conv",
     forms: list[str] | None = None,
     input_dtype: Literal["uint8", "float32"] = "uint8",
@@ -38,6 +39,8 @@ def export(
 
     Args:
         out: folder to write; it appears when everything is verified
+        leave_out: domains of the model that are not exported, as the one that
+            a pretrained trunk comes with
         mode: dyn_conv: int8 kernels, float activations; int8: int8
             throughout; float16, float32: shared with BatchNorm unfolded;
             float16_folded, float32_folded: nothing shared
@@ -62,10 +65,15 @@ def export(
     with outputs.reserved(out):
         saved = open_saved(model)
         size = saved.size()
-        found = _data_of_all(console, saved, data, size, reading)
+        for name in leave_out or ():
+            saved.domain(name)
+        exported = [n for n in saved.domains if n not in (leave_out or ())]
+        found = _data_of_all(console, saved, exported, data, size, reading)
         exporting = backend.quiet_import("keras_mdl.runs.exporting")
         exporting.require_export()
         loaded = saved.load()
+        for name in leave_out or ():
+            loaded = loaded.without_domain(name)
         from keras_mdl_export import checks, modes
 
         with bad_input():
@@ -106,8 +114,8 @@ def export(
     return report.to_dict()
 
 
-def _data_of_all(console, saved, specs, size, reading):
-    """`{domain: DomainData}` of all domains of the model."""
+def _data_of_all(console, saved, exported, specs, size, reading):
+    """`{domain: DomainData}` of all domains that are exported."""
     found = {}
     opened = inputs.open_data(console, specs, size, reading)
     for spec, one in zip(specs, opened, strict=True):
@@ -116,9 +124,11 @@ def _data_of_all(console, saved, specs, size, reading):
             raise InputError(f"Two SPECs of --data are for the domain {name!r}")
         found[name] = inputs.matched(one, saved, spec)
         inputs.require_labels(one, "train", "validation")
-    if missing := [n for n in saved.domains if n not in found]:
+    if missing := [n for n in exported if n not in found]:
         raise InputError(
             "Every domain is verified on images of its own. Missing in "
-            f"--data: {', '.join(missing)}"
+            f"--data: {', '.join(missing)} (or --leave-out them)"
         )
+    if extra := [n for n in found if n not in exported]:
+        raise InputError(f"Both in --data and left out: {', '.join(extra)}")
     return found

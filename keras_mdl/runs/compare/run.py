@@ -17,11 +17,8 @@ from keras_mdl.runs.executors import (
     open_engine,
     require_executor,
 )
-from keras_mdl.runs.networks import (
-    PRETRAINED,
-    build_network,
-    open_pretrained,
-)
+from keras_mdl.runs.networks import build_network
+from keras_mdl.runs.pretrained import PRETRAINED, open_pretrained
 from keras_mdl.runs.records import write_csv
 
 SETTINGS_FILE = "compare.yaml"

@@ -10,7 +10,8 @@ from keras_mdl.models import PHASES
 from keras_mdl.runs.compare.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.directory import check_run_name
 from keras_mdl.runs.executors import checked_executor
-from keras_mdl.runs.networks import PRETRAINED, methods_for
+from keras_mdl.runs.networks import methods_for
+from keras_mdl.runs.pretrained import PRETRAINED
 from keras_mdl.training import METHODS, get_method, get_recipe
 
 # What one method may have otherwise than the others: `(type, lowest value or

@@ -20,7 +20,8 @@ from keras_mdl.runs.compare.rows import BASE, ENVIRONMENT
 from keras_mdl.runs.engine import RESULTS
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationError, IsolationTable
-from keras_mdl.runs.networks import build_network, open_pretrained
+from keras_mdl.runs.networks import build_network
+from keras_mdl.runs.pretrained import open_pretrained
 from keras_mdl.runs.saving import save_checked
 from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import Recipe, get_method
