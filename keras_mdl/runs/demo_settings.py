@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from keras_mdl.runs.pretrained import BASE, PRETRAINED
+
 
 @dataclass(frozen=True)
 class DemoSettings:
@@ -11,12 +13,13 @@ class DemoSettings:
         name: Name of the run.
         seed: Of the weights, the order of batches and augmentation.
         quick: Whether these are the settings of `quick_settings`.
-        base: Embedded domain that the trunk is trained on.
+        base: Domain that the trunk is trained on: embedded, or that of a
+            pretrained network, which has no images here.
         domains: Embedded domains that are added afterwards.
         methods: Of `keras_mdl.training.METHODS`; the first one builds the
             multi-domain model, the others are for comparison.
         network: Name of the network, see `keras_mdl.runs.networks`.
-        width: Channel multiplier of the network.
+        width: Channel multiplier of the network, if it has one.
         size: Side of the images in pixels.
         base_epochs: Epochs on the base domain.
         domain_epochs: Epochs on each further domain, for every method.
@@ -36,26 +39,33 @@ class DemoSettings:
     name: str = "demo"
     seed: int = 0
     quick: bool = False
-    base: str = "shapes"
-    domains: tuple = ("digits", "glyphs", "textures", "photos")
+    base: str = BASE
+    domains: tuple = ("shapes", "digits", "glyphs", "textures", "photos")
     methods: tuple = ("pointwise_sharing", "classifier_only", "individual")
-    network: str = "resnet26"
-    width: float = 0.25
-    size: int = 32
+    network: str = "efficientnet_lite0"
+    width: float | None = None
+    size: int = 64
     base_epochs: int = 5
-    domain_epochs: int = 4
-    soft_target: str = "photos"
+    domain_epochs: int = 3
+    soft_target: str | None = None
     soft_layers: str = "late"
     soft_epochs: int = 2
     batch_size: int = 32
-    learning_rate: float = 3e-3
+    learning_rate: float = 1e-3
     head_learning_rate: float = 1e-2
     weight_decay: float = 0.0
     max_accuracy_drop: float = 0.02
 
+    @property
+    def pretrained(self):
+        """Whether the network has been trained already."""
+        return self.network in PRETRAINED
+
     def command(self):
         """The command line that repeats the run."""
         parts = ["keras-mdl demo", f"--name {self.name}", f"--seed {self.seed}"]
+        if not self.pretrained:
+            parts.append(f"--network {self.network}")
         return " ".join(parts + ["--quick"] * self.quick)
 
     def to_dict(self):
@@ -64,6 +74,21 @@ class DemoSettings:
             k: list(v) if isinstance(v, tuple) else v
             for k, v in asdict(self).items()
         }
+
+
+def paper_settings(**changes):
+    """The paper's network, trained from scratch, soft sharing included."""
+    values = {
+        "base": "shapes",
+        "domains": ("digits", "glyphs", "textures", "photos"),
+        "network": "resnet26",
+        "width": 0.25,
+        "size": 32,
+        "domain_epochs": 4,
+        "soft_target": "photos",
+        "learning_rate": 3e-3,
+    }
+    return DemoSettings(**{**values, **changes})
 
 
 def quick_settings(**changes):
@@ -80,4 +105,4 @@ def quick_settings(**changes):
         # After one epoch the classes are a toss-up, and int8 throws too.
         "max_accuracy_drop": 0.2,
     }
-    return DemoSettings(**{**values, **changes})
+    return paper_settings(**{**values, **changes})

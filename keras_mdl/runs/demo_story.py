@@ -12,7 +12,7 @@ from keras_mdl.data import embedded
 from keras_mdl.models import load_model
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
-from keras_mdl.runs.compare.data_entry import DataEntry
+from keras_mdl.runs.compare.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.compare.plan import jobs_of
 from keras_mdl.runs.compare.rows import BASE
 from keras_mdl.runs.compare.run import train_all
@@ -69,14 +69,15 @@ class Demo:
         self._heading("one model of them: the base, and a slot for each domain")
         self.model = load_model(base_path(work, jobs[0].name))
         self.isolation.record(
-            f"base {self.settings.base} trained", self.model.fingerprint()
+            f"base {self.settings.base} ready", self.model.fingerprint()
         )
         for job in jobs[1:]:
             if job.where["method"] == self.settings.methods[0]:
                 self.add_domain(job.values["domain"], slot_path(work, job.name))
         os.replace(work / "tensorboard", self.folder / "tensorboard")
         shutil.rmtree(work)
-        self.share_softly()
+        if self.settings.soft_target:
+            self.share_softly()
         self.save_and_reload()
         samples = self.evaluate()
         self.export()
@@ -85,7 +86,7 @@ class Demo:
     def load_data(self):
         """The embedded domains."""
         s = self.settings
-        for name in (s.base, *s.domains):
+        for name in (*(() if s.pretrained else (s.base,)), *s.domains):
             data = embedded.load(name, size=s.size)
             self.data[name] = data
             self.say(
@@ -107,16 +108,19 @@ class Demo:
             The jobs, the base's first.
         """
         s = self.settings
+        base = f"base domain {s.base!r}: everything trains"
+        if s.pretrained:
+            base = f"{s.network}, trained on {s.base!r} by others"
         self._heading(
-            f"base domain {s.base!r}: everything trains; then each domain by "
-            f"{', '.join(s.methods)}, the trunk frozen where it is shared"
+            f"{base}; then each domain by {', '.join(s.methods)}, the trunk "
+            "frozen where it is shared"
         )
         jobs = jobs_of(comparison_of(s))
         with open_engine(work) as engine:
             _, failures = train_all(engine, jobs, self.say)
         if failures:
             raise RuntimeError("\n".join(map(str, failures)))
-        for job in jobs:
+        for job in jobs[1:] if s.pretrained else jobs:
             self._keep(result_of(job, work)["result"])
         return jobs
 
@@ -176,7 +180,7 @@ class Demo:
     def evaluate(self):
         """Every domain of the loaded model, on its validation images."""
         samples, method = {}, self.settings.methods[0]
-        for name in self.model:
+        for name in self.data:
             start = time.perf_counter()
             data = self.data[name]
             found = fitting.evaluate(self.model[name], data, self.settings.size)
@@ -202,8 +206,11 @@ class Demo:
         except RuntimeError as missing:
             self.say(f"  left out: {missing}")
             return
+        model = self.model
+        if self.settings.pretrained:
+            model = model.without_domain(self.settings.base)
         report = export_with_data(
-            self.model,
+            model,
             self.data,
             self.folder / "export",
             self.settings.size,
@@ -272,9 +279,12 @@ def comparison_of(s):
         "weight_decay": s.weight_decay,
         "epochs": s.domain_epochs,
     }
+    base = DataEntry.of(f"embedded:{s.base}")
+    if s.pretrained:
+        base = PretrainedBase()
     return CompareSettings(
         domains=[DataEntry.of(f"embedded:{d}") for d in s.domains],
-        base=DataEntry.of(f"embedded:{s.base}"),
+        base=base,
         network=s.network,
         width=s.width,
         size=s.size,
@@ -293,6 +303,7 @@ def comparison_of(s):
             for method in s.methods
         },
         seeds=[s.seed],
+        recipe="photo-domain" if s.pretrained else "quick-domain",
         batch_size=s.batch_size,
         tensorboard=True,
     )

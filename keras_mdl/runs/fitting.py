@@ -21,18 +21,20 @@ class Fit:
         history: One dict per epoch: `epoch` (from 1), `accuracy`, `loss` and,
             with a validation split, `val_accuracy` and `val_loss`.
         seconds: Wall time of the training, graph compilation included.
-        keeps_best: Whether the best epoch was kept rather than the last.
+        best_from: Where the best epoch was kept rather than the last: the
+            index of the first one that could be; `None` otherwise.
     """
 
     history: list
     seconds: float
-    keeps_best: bool = False
+    best_from: int | None = None
 
     @property
     def final(self):
         """The epoch whose weights are left: the last, or the (first) best."""
-        if self.keeps_best and "val_accuracy" in self.history[-1]:
-            return max(self.history, key=lambda e: e["val_accuracy"])
+        if self.best_from is not None and "val_accuracy" in self.history[-1]:
+            candidates = self.history[self.best_from :]
+            return max(candidates, key=lambda e: e["val_accuracy"])
         return self.history[-1]
 
 
@@ -210,7 +212,8 @@ def fit(
             "The training loss is not finite: the training diverged. Try a "
             f"smaller learning rate than {recipe.learning_rate}"
         )
-    return Fit(epochs, seconds, recipe.patience is not None)
+    before = sum(part.epochs for part in recipe.in_order()[:-1])
+    return Fit(epochs, seconds, None if recipe.patience is None else before)
 
 
 @dataclass(frozen=True)

@@ -47,21 +47,29 @@ def train(
             "Compile and fit a joint view yourself. "
             f"Received: a view of {', '.join(view.domains)}"
         )
-    view.train_only(recipe.phase)
-    view.compile(
-        recipe.optimizer(view.domains[0], len(training)),
-        _loss(recipe, class_weights),
-        metrics=["accuracy"],
-        **compile_options,
-    )
-    return view.fit(
-        training,
-        epochs=recipe.epochs,
-        validation_data=validation,
-        callbacks=[*callbacks, *_keep_best(recipe, validation)],
-        verbose=verbose,
-        shuffle=False,  # the loaders shuffle, as a function of the epoch
-    )
+    found, done = {}, 0
+    for part in recipe.in_order():
+        view.train_only(part.phase)
+        view.compile(
+            part.optimizer(view.domains[0], len(training)),
+            _loss(part, class_weights),
+            metrics=["accuracy"],
+            **compile_options,
+        )
+        history = view.fit(
+            training,
+            initial_epoch=done,
+            epochs=done + part.epochs,
+            validation_data=validation,
+            callbacks=[*callbacks, *_keep_best(part, validation)],
+            verbose=verbose,
+            shuffle=False,  # the loaders shuffle, as a function of the epoch
+        )
+        done += part.epochs
+        for key, values in history.history.items():
+            found.setdefault(key, []).extend(values)
+    history.history = found
+    return history
 
 
 def _loss(recipe, class_weights):

@@ -42,6 +42,9 @@ class Recipe:
             climbs from zero first.
         least_steps: Optimizer steps at the least: a domain of few images gets
             more epochs (see `for_images`).
+        head_part: Part of the epochs in which the head alone trains first: a
+            fresh head would spoil a slot that is good already.
+        head_rate: Learning rate of that.
         label_smoothing: As `SmoothedCrossentropy`.
         balance: How much rare classes are lifted, 0 to 1, see
             `balanced_weights`.
@@ -63,6 +66,8 @@ class Recipe:
     cosine: bool = False
     warmup: float = 0.0
     least_steps: int = 0
+    head_part: float = 0.0
+    head_rate: float = 0.01
     label_smoothing: float = 0.0
     balance: float = 0.0
     patience: int | None = None
@@ -134,6 +139,20 @@ class Recipe:
         steps = math.ceil(count / self.batch_size)
         epochs = max(self.epochs, math.ceil(self.least_steps / steps))
         return self.replace(epochs=epochs, least_steps=0)
+
+    def in_order(self):
+        """The trainings that the recipe consists of: the head's, the rest."""
+        first = math.ceil(self.head_part * self.epochs)
+        if not 0 < first < self.epochs:
+            return [self]
+        head = self.replace(
+            phase="head",
+            epochs=first,
+            learning_rate=self.head_rate,
+            head_part=0.0,
+            patience=None,
+        )
+        return [head, self.replace(epochs=self.epochs - first, head_part=0.0)]
 
     def stage(self):
         """The recipe as one `Stage` for `StagedFreezing` (drops only)."""
@@ -332,10 +351,11 @@ RECIPES = MappingProxyType(
                 "domain",
                 8,
                 32,
-                3e-3,
+                1e-3,
                 cosine=True,
                 warmup=0.1,
                 least_steps=600,
+                head_part=0.25,
                 label_smoothing=0.1,
                 balance=0.5,
                 patience=20,
