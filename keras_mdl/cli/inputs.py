@@ -124,6 +124,7 @@ def open_recipe(name, phase, training):
         # Given by hand it holds for every domain.
         changes["decays"] = {}
     if training.epochs is not None:
+        changes["least_steps"] = 0
         # Drops keep their place in the course of the training.
         scale = training.epochs / recipe.epochs
         changes["drops"] = tuple(
@@ -169,7 +170,7 @@ def fitted(view, recipe, data, side, training, console, size=None):
 
     options = {"pool": True}
     if (training.flip, size) != (None, None):
-        options["preprocess"] = Preprocess.default(side)
+        options["preprocess"] = getattr(Preprocess, recipe.augment)(side)
     console.say(str(data))
     return fitting.fit(
         view,

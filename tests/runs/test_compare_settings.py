@@ -130,12 +130,14 @@ def test_variants_are_methods_with_changes(folder):
         variants={
             "do": {"of": ["pointwise_sharing"], "depthwise": "do"},
             "late gates": {"of": ["pointwise_sharing"], "gates": "late"},
+            "longer": {"epochs": 9},  # of all methods, and of no variant
         },
         hold_out=5,
     )
     assert settings.methods == (
         "individual", "pointwise_sharing", "pointwise_sharing do",
-        "pointwise_sharing late gates",
+        "pointwise_sharing late gates", "individual longer",
+        "pointwise_sharing longer",
     )  # fmt: skip
     assert settings.changes_of("pointwise_sharing do") == (
         "pointwise_sharing", {"depthwise": "do"},

@@ -294,11 +294,12 @@ def settings_from(values, folder=".", check=True):
     )
     network = values.get("network", CompareSettings.network)
     methods = _methods(values.get("methods") or methods_for(network))
+    named = tuple(methods)  # variants are not of variants
     variants = _of_type("variants", values.pop("variants", None) or {}, dict)
     for name, changes in variants.items():
         changes = _numbers(_of_type(f"variants: {name}", changes, dict))
-        of = changes.pop("of", list(methods))
-        _require_known(_of_type("of", of, list), methods, "method")
+        of = changes.pop("of", list(named))
+        _require_known(_of_type("of", of, list), named, "method")
         for method in of:
             plain = methods[method]
             changed = {"method": method, **plain, **changes}
