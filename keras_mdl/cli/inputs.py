@@ -167,6 +167,7 @@ def fitted(view, recipe, data, side, training, console, size=None):
     """
     from keras_mdl.data import Preprocess
     from keras_mdl.runs import fitting
+    from keras_mdl.runs.time_left import TimeLeft
 
     options = {"pool": True}
     if (training.flip, size) != (None, None):
@@ -178,7 +179,7 @@ def fitted(view, recipe, data, side, training, console, size=None):
         data,
         side or OPEN_SIDE,
         training.seed,
-        callbacks(training, data.domain.name),
+        [TimeLeft(console.say), *callbacks(training, data.domain.name)],
         console.verbose,
         **options,
     )

@@ -79,8 +79,13 @@ def open_trunk(model, size=None):
         model: The path or the name.
         size: Side of the images, for a pretrained network.
     """
-    if str(model) not in PRETRAINED or model.exists():
+    if model.exists():
         return open_saved(model)
+    if str(model) not in PRETRAINED:
+        raise InputError(
+            f"No such file: {model}. Pretrained networks: "
+            f"{', '.join(PRETRAINED)}"
+        )
     size = size or PRETRAINED[str(model)]
     domains = {BASE: Domain(BASE, 1000)}
     return PretrainedTrunk(model, domains, (size, size, 3))
