@@ -19,6 +19,7 @@ _HOMES = {
     "SoftmaxDomainGate": "keras_mdl.layers",
     "build_efficientnet_lite0": "keras_mdl.models",
     "build_resnet26": "keras_mdl.models",
+    "build_timm": "keras_mdl.models",
     "from_keras": "keras_mdl.models",
     "load_model": "keras_mdl.models",
 }
@@ -34,6 +35,7 @@ __all__ = [
     "SoftmaxDomainGate",
     "build_efficientnet_lite0",
     "build_resnet26",
+    "build_timm",
     "from_keras",
     "load_model",
 ]

@@ -25,6 +25,11 @@ class _Wrapper(SlottedLayer):
     def order(self):
         return (self.role,)
 
+    @property
+    def last_role(self):
+        """The role of its only part, as convolutions name their last one."""
+        return self.role
+
     def _make(self, domain=None):
         layer = keras.saving.deserialize_keras_object(json.loads(self._pattern))
         config = {**layer.get_config(), **self.part_options(self.role, domain)}

@@ -16,6 +16,7 @@ from keras_mdl.models.pretrained.efficientnet_lite import (
     build_efficientnet_lite1,
     build_efficientnet_lite2,
 )
+from keras_mdl.models.pretrained.timm_trunks import build_timm
 from keras_mdl.models.slots import SlotSpec
 from keras_mdl.models.views import DomainModel, JointModel
 
@@ -33,6 +34,7 @@ __all__ = [
     "build_efficientnet_lite1",
     "build_efficientnet_lite2",
     "build_resnet26",
+    "build_timm",
     "dense_resnet26",
     "fold",
     "from_keras",

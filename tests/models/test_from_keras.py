@@ -164,15 +164,20 @@ def test_a_negative_factor_changes_its_sign_without_a_trace(network, model):
     )
 
 
-def test_an_exact_turn_is_exact_to_the_last_bit():
+@pytest.mark.parametrize("kind", ["image", "pooled", "dense"])
+def test_an_exact_turn_is_exact_to_the_last_bit(kind):
     x = inputs = keras.Input((SIZE, SIZE, 3))
-    x = layers.Conv2D(5, 1, name="conv")(x)
-    x = layers.BatchNormalization(name="bn")(x)
+    if kind != "image":
+        x = layers.GlobalAveragePooling2D(keepdims=kind == "pooled")(x)
+    conv = layers.Dense(5) if kind == "dense" else layers.Conv2D(5, 1)
+    conv.name = "conv"
+    x = layers.BatchNormalization(name="bn")(conv(x))
     features = keras.Model(inputs, layers.ReLU()(x))
     drawn(features)
     domain = keras_mdl.Domain("a", 2)
     model = from_keras(features, domain, scaling="0..255", verbose=0)
     view, own = model["a"], model.variables_by_path()
+    assert keras.ops.all(own["domains/a/bn/norm/gamma"] > 0)
     ours = keras.Model(view.input, view.endpoints["bn"])
     theirs = keras.Model(features.input, features.get_layer("bn").output)
 
@@ -190,8 +195,7 @@ def test_an_exact_turn_is_exact_to_the_last_bit():
         v.assign(value)
     sign = keras.ops.sign(features.get_layer("bn").gamma)
     for path in (
-        "trunk/conv/conv/kernel",
-        "trunk/conv/conv/bias",
+        *(p for p in own if p.startswith("trunk/conv/")),
         "domains/a/bn/norm/gamma",
         "domains/a/bn/norm/moving_mean",
     ):

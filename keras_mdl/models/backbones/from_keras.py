@@ -291,7 +291,7 @@ def _mark_makers(steps, layers, choices):
 
 
 def _normalized_convolutions(steps):
-    """Pairs of steps: a shared convolution, and the one norm behind it."""
+    """Pairs of steps: a shared kernel, and the one norm behind it."""
     users, calls = {}, {}
     for step in steps:
         calls[step["name"]] = calls.get(step["name"], 0) + 1
@@ -300,9 +300,13 @@ def _normalized_convolutions(steps):
     pairs = []
     for conv in steps:
         behind = users.get(conv["output"], [])
-        config = conv["layer"]["config"]
+        kind, config = (conv["layer"][k] for k in ("class_name", "config"))
         if (
-            conv["maker"] in ("shared convolution", "separable")
+            (
+                conv["maker"] in ("shared convolution", "separable")
+                # MobileNetV4 has a convolution behind the pooling.
+                or (conv["maker"] == "shared" and kind in ("Conv2D", "Dense"))
+            )
             and config["activation"] == "linear"
             and len(behind) == 1
             and behind[0]["maker"] == "batch norm"

@@ -28,7 +28,7 @@ def make_gamma_positive(model, convolution, norm):
 
     Args:
         model: A `MultiDomainModel` whose domains have equal slots.
-        convolution: Name of the shared convolution.
+        convolution: Name of the shared convolution or dense layer.
         norm: Name of the only layer that uses its output.
 
     Returns:

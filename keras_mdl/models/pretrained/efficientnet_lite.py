@@ -54,8 +54,8 @@ def build_efficientnet_lite0(
 ):
     """EfficientNet-Lite0 as a trunk: 3.1 M shared, 0.22 M a further domain.
 
-    Its 1x1 convolutions are shared; every domain has its own depthwise
-    convolutions, batch norms, stem and head. With ImageNet weights the
+    Its stem and 1x1 convolutions are shared; every domain has its own
+    depthwise convolutions, batch norms and head. With ImageNet weights the
     norms' statistics stay ImageNet's while domains train: the model's default
     phase is `"domain_kept"`.
 
