@@ -20,14 +20,10 @@ _ADVICE = {
 class PhasedModel(keras.Model):
     """A `keras.Model` whose trainable set is derived from a `FreezePlan`.
 
-    Keras keeps trainability in flags on layers. Layers here are shared
-    between views, so flags alone would let one view's training change what
-    another view trains. A view therefore derives its `trainable_variables`
-    from its own plan, and sets the layers' flags (which BatchNormalization
-    reads to choose its mode) anew at the start of each forward pass.
-
-    Everything else is `keras.Model`. A view loaded from a file by itself has
-    no plan and behaves as any Keras model.
+    Keras keeps trainability in flags on layers, and layers are shared between
+    views. So a view derives its `trainable_variables` from its own plan, and
+    sets the flags (which BatchNormalization reads) anew for each forward pass.
+    A view loaded from a file by itself has no plan and is as any Keras model.
     """
 
     def attach(

@@ -4,7 +4,9 @@ import copy
 import dataclasses
 
 import keras
+import numpy as np
 import pytest
+from keras import ops
 from tiny import batch, changed_owners, tiny_model, values
 
 from keras_mdl.training import (
@@ -12,6 +14,8 @@ from keras_mdl.training import (
     RECIPES,
     CoupledSGD,
     Recipe,
+    SmoothedCrossentropy,
+    balanced_weights,
     get_method,
     get_recipe,
     train,
@@ -68,6 +72,7 @@ def test_every_recipe_is_in_this_table_or_our_own():
         "quick-base",
         "quick-domain",
         "quick-gate",
+        "photo-domain",
     }
     assert all(RECIPES[name].name == name for name in RECIPES)
     assert all("Ours" in RECIPES[n].note for n in set(RECIPES) - set(TABLE))
@@ -214,3 +219,84 @@ def test_a_recipe_can_be_copied_and_compared():
     assert recipe == Recipe(**vars(recipe))
     assert hash(recipe) == hash(recipe.replace())
     assert copy.copy(recipe) == recipe
+
+
+# === A domain of few photographs on a pretrained trunk ===
+
+
+def test_few_images_get_enough_steps():
+    recipe = get_recipe("photo-domain")
+    few, many = recipe.for_images(29), recipe.for_images(100_000)
+    assert few.epochs * 1 >= recipe.least_steps  # one step of 32 an epoch
+    assert many.epochs == recipe.epochs
+    assert sum(part.epochs for part in few.in_order()) == few.epochs
+
+
+def test_the_head_trains_first_and_the_best_epoch_is_kept():
+    model = tiny_model(default_phase="domain_kept")
+    recipe = get_recipe("photo-domain").replace(
+        phase="domain_kept", epochs=8, batch_size=4
+    )
+    seen, accuracies = [], iter([0.2, 0.3, 0.5, 0.9, 0.4, 0.3, 0.2, 0.1])
+
+    class Look(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_accuracy"] = next(accuracies)
+            kernel = model.variables_by_path("a")["domains/a/head/head/bias"]
+            seen.append((self.model.phase, epoch, ops.copy(kernel)))
+
+    data = Batched(batch("a"))
+    weights = balanced_weights([6, 1, 1])
+    history = train(
+        model["a"], recipe, data, data, [Look()], 0, class_weights=weights
+    )
+    assert [phase for phase, _, _ in seen] == 2 * ["head"] + 6 * ["domain_kept"]
+    assert [epoch for _, epoch, _ in seen] == list(range(8))
+    assert len(history.history["loss"]) == 8
+    left = model.variables_by_path("a")["domains/a/head/head/bias"]
+    np.testing.assert_array_equal(left, seen[3][2])
+
+
+class Batched(keras.utils.PyDataset):
+    """One batch, again and again."""
+
+    def __init__(self, one):
+        super().__init__()
+        self.one = one
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.one
+
+
+def test_smoothing_and_class_weights_are_those_of_the_formula():
+    logits = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    labels, weights = np.array([0, 2, 1, 1, 0]), [0.5, 2.0, 1.0]
+    one_hot = np.eye(3, dtype="float32")[labels]
+    theirs = keras.losses.CategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.1, reduction=None
+    )(one_hot, logits)
+    expected = np.mean(ops.convert_to_numpy(theirs))
+    for target in (labels, labels[:, None], one_hot):
+        found = SmoothedCrossentropy(0.1)(target, logits)
+        assert float(found) == pytest.approx(expected, rel=1e-6)
+    # With two classes the two kinds of labels have different shapes, too.
+    found = SmoothedCrossentropy(0.0, weights)(labels, logits)
+    log_p = ops.convert_to_numpy(ops.log_softmax(logits))
+    each = -log_p[range(5), labels] * np.array(weights)[labels]
+    assert float(found) == pytest.approx(each.mean(), rel=1e-6)
+    with pytest.raises(ValueError, match=r"\[0, 1\)"):
+        SmoothedCrossentropy(1.0)
+
+
+def test_class_weights_have_a_mean_of_one_over_images():
+    counts = [100, 1, 9]
+    for strength in (0, 0.5, 1):
+        weights = balanced_weights(counts, strength)
+        mean = np.dot(weights, counts) / sum(counts)
+        assert mean == pytest.approx(1)
+    assert balanced_weights(counts, 0) == [1, 1, 1]
+    said = np.multiply(balanced_weights(counts, 1), counts)
+    np.testing.assert_allclose(said, said[0])
