@@ -5,7 +5,7 @@
 Each network, with random weights that show every mistake (negative BatchNorm
 factors among them), is taken over by `from_keras`. A row in
 `results/taken_over.csv` says how far the first domain's softmax is from the
-network's output, what the trunk and a further domain's slot hold, whether a
+network's output, and how far outputs differ between images at all, what the trunk and a further domain's slot hold, whether a
 second domain trained with weight decay left every bit of the first alone
 through save and load, and, for those named by `--export`, the part of the
 trunk's bytes that exported files share.
@@ -93,6 +93,7 @@ def take_over(name, exported):
         "private": rows["first"].parameters - rows["first"].head,
         "statistics": rows["first"].statistics,
         "macs": rows["first"].macs,
+        "spread": f"{np.ptp(theirs, axis=0).max():.1e}",
         "difference": f"{np.abs(theirs - np.asarray(ours)).max():.1e}",
         "isolated": isolated(model, x),
         **({m: share(model, x, m) for m in ("dyn_conv", "int8")}
