@@ -16,6 +16,11 @@ from keras_mdl.models.pretrained.efficientnet_lite import (
     build_efficientnet_lite1,
     build_efficientnet_lite2,
 )
+from keras_mdl.models.pretrained.mobilenet import (
+    build_mobilenet_v2,
+    build_mobilenet_v3_large,
+    build_mobilenet_v3_small,
+)
 from keras_mdl.models.pretrained.timm_trunks import build_timm
 from keras_mdl.models.slots import SlotSpec
 from keras_mdl.models.views import DomainModel, JointModel
@@ -33,6 +38,9 @@ __all__ = [
     "build_efficientnet_lite0",
     "build_efficientnet_lite1",
     "build_efficientnet_lite2",
+    "build_mobilenet_v2",
+    "build_mobilenet_v3_large",
+    "build_mobilenet_v3_small",
     "build_resnet26",
     "build_timm",
     "dense_resnet26",

