@@ -257,14 +257,15 @@ def taken_over_table():
             f"{int(r['statistics']):,}",
             *(f"{float(r[m]):.1f}" if r.get(m) else "-"
               for m in ("dyn_conv", "int8")),
-            r["difference"],
+            f"{r['difference']} of {r['spread']}",
             "yes" if r["isolated"] == "True" else "NO",
         ]
         for r in rows
     ]  # fmt: skip
     heading = ["network", "parameters", "shared", "a further domain adds",
                "and statistics", "dyn_conv: trunk shared, %", "int8",
-               "difference of outputs", "others bit-identical"]  # fmt: skip
+               "difference of outputs, of their spread",
+               "others bit-identical"]  # fmt: skip
     return markdown(
         heading,
         lines,

@@ -6,9 +6,10 @@ Each network, with random weights that show every mistake (negative BatchNorm
 factors among them), is taken over by `from_keras`. A row in
 `results/taken_over.csv` says how far the first domain's softmax is from the
 network's output, and how far outputs differ between images at all; what the
-trunk and a further domain's slot hold; whether a second domain trained with weight decay left every bit of the first alone
-through save and load, and, for those named by `--export`, the part of the
-trunk's bytes that exported files share.
+trunk and a further domain's slot hold; whether a second domain trained with
+weight decay left every bit of the first alone through save and load; and, for
+those named by `--export`, the part of the trunk's bytes that exported files
+share.
 """
 
 import argparse
