@@ -30,9 +30,12 @@ from keras_mdl_export.trunk import (
     slot_facts,
     stored_kernels,
     trunk_kernels,
+    without_dead_rows,
 )
 
 _BATCH = 64
+# Largest change of an output that is rounding.
+_ROUNDING = 1e-4
 
 
 def export(
@@ -143,7 +146,9 @@ def export(
             "share: choose mode 'float32_folded' or 'float16_folded'"
         )
     expected = at_grid = _outputs(model, images, output)
+    notes = []
     if mode.kernels == "int8":
+        converted, notes = _cleared(converted, images, output, expected)
         converted = quantized(converted)
         at_grid = _outputs(converted, images, output)
     kernels = trunk_kernels(converted)
@@ -209,7 +214,7 @@ def export(
         manifest.write(hidden, signing_key)
         usage.write(hidden, manifest)
         shutil.rmtree(work)
-    return ExportReport.of(folder, manifest)
+    return ExportReport.of(folder, manifest, notes)
 
 
 def _only(model, domains):
@@ -231,6 +236,28 @@ def _ordinary(model):
         with contextlib.suppress(ValueError):
             model = model.folded([name])
     return model
+
+
+def _cleared(model, images, output, expected):
+    """The model with dead rows as zeros, if that is rounding; and notes."""
+    cleared, dead = without_dead_rows(model)
+    if not dead:
+        return model, []
+    found = _outputs(cleared, images, output)
+    change = max(np.abs(found[n] - expected[n]).max() for n in images)
+    what = (
+        f"{sum(dead.values())} channels in {len(dead)} of the trunk's kernels "
+        "are dead (no weight reaches 1e-6)"
+    )
+    if change > _ROUNDING:
+        return model, [
+            f"{what}, but zeros in their place would change outputs by "
+            f"{change:.1e}: they stay, and may end the sharing of a kernel"
+        ]
+    return cleared, [
+        f"{what} and stored as zeros, which changes outputs of the Keras "
+        f"model by at most {change:.1e}"
+    ]
 
 
 def _outputs(model, images, output):

@@ -18,15 +18,17 @@ class ExportReport:
         domains: One dict per domain: `domain`, `classes`, `complete`, `prefix`
             and `pack` bytes, `shared` (part of the trunk), `unshared`
             (`{layer: reason}`) and the fields of its `Verification`.
+        notes: What else was done, or should be known; lines of text.
     """
 
     folder: pathlib.Path
     mode: str
     sizes: dict
     domains: list
+    notes: tuple = ()
 
     @classmethod
-    def of(cls, folder, manifest):
+    def of(cls, folder, manifest, notes=()):
         """Reads it off a manifest."""
         values = manifest.values
         files, entries = values["files"], values["domains"]
@@ -66,6 +68,7 @@ class ExportReport:
             values["mode"],
             {k: v for k, v in sizes.items() if v},
             rows,
+            tuple(notes),
         )
 
     def to_dict(self):
@@ -75,6 +78,7 @@ class ExportReport:
             "mode": self.mode,
             "sizes": dict(self.sizes),
             "domains": [dict(d) for d in self.domains],
+            "notes": list(self.notes),
         }
 
     def __str__(self):
@@ -110,6 +114,7 @@ class ExportReport:
                 f"not shared by {d['domain']}: {layer}: {why}"
                 for layer, why in d["unshared"].items()
             ]
+        lines += self.notes
         return "\n".join(lines)
 
 
