@@ -5,7 +5,6 @@ import copy
 import pathlib
 import shutil
 
-import keras
 import numpy as np
 
 from keras_mdl.files import atomic_folder, refuse_folder
@@ -17,6 +16,7 @@ from keras_mdl_export import (
     verification,
 )
 from keras_mdl_export.converting import convert_all
+from keras_mdl_export.expected import cleared, outputs_of
 from keras_mdl_export.finishing import finish
 from keras_mdl_export.leftovers import locked, sweep
 from keras_mdl_export.manifest import FILENAME, Manifest, next_version
@@ -30,12 +30,7 @@ from keras_mdl_export.trunk import (
     slot_facts,
     stored_kernels,
     trunk_kernels,
-    without_dead_rows,
 )
-
-_BATCH = 64
-# Largest change of an output that is rounding.
-_ROUNDING = 1e-4
 
 
 def export(
@@ -44,6 +39,7 @@ def export(
     mode="dyn_conv",
     calibration=None,
     validation=None,
+    plain=None,
     domains=None,
     input_dtype="uint8",
     output="probabilities",
@@ -79,6 +75,10 @@ def export(
         validation: `{domain: (images, labels)}` or `{domain: images}` to
             verify with; default the calibration images. Images are
             `(n, height, width, 3)`, pixels in 0..255, of the network's size.
+        plain: `{domain: images}`: those of `validation` in the same order,
+            shrunk without antialiasing, as many apps do it. The files'
+            accuracy on them is reported, with a warning where it is more
+            than a point lower. For domains with labels.
         domains: Names of the domains to export; default all.
         input_dtype: What the networks take, `"uint8"` or `"float32"`; pixels
             in 0..255 either way, each domain's normalisation is inside.
@@ -116,9 +116,9 @@ def export(
     checks.check_model(model)
     everything, model = set(model), _only(model, domains)
     left_out = everything - set(model)
-    calibration, validation = (
+    calibration, validation, plain = (
         {k: v for k, v in (x or {}).items() if k not in left_out}
-        for x in (calibration, validation)
+        for x in (calibration, validation, plain)
     )
     forms = checks.check_choices(
         model, mode, input_dtype, output, forms, pack_base
@@ -129,8 +129,8 @@ def export(
         min_agreement=(min_agreement, 0),
     )
     mode = get_mode(mode)
-    calibration, images = checks.checked_images(
-        model, calibration, validation, mode
+    calibration, images, plain = checks.checked_images(
+        model, calibration, validation, mode, plain
     )
     if signing_key is not None:
         sign(b"", signing_key)  # a wrong key is refused at once
@@ -145,12 +145,12 @@ def export(
             "The backbone has no shared kernel, so there is no trunk to "
             "share: choose mode 'float32_folded' or 'float16_folded'"
         )
-    expected = at_grid = _outputs(model, images, output)
+    expected = at_grid = outputs_of(model, images, output)
     notes = []
     if mode.kernels == "int8":
-        converted, notes = _cleared(converted, images, output, expected)
+        converted, notes = cleared(converted, images, output, expected)
         converted = quantized(converted)
-        at_grid = _outputs(converted, images, output)
+        at_grid = outputs_of(converted, images, output)
     kernels = trunk_kernels(converted)
     stored = stored_kernels(kernels, mode)
     with (
@@ -198,13 +198,20 @@ def export(
             pack_base,
         )
         say("  verifying on LiteRT")
-        pixels = {name: x for name, (x, _) in images.items()}
+        pixels = {
+            name: np.concatenate([x, plain[name]] if name in plain else [x])
+            for name, (x, _) in images.items()
+        }
         outputs = run_all(hidden, forms, pixels, work)
         verified = {
             name: verification.compare(
-                expected[name], at_grid[name], outputs[name], labels
+                expected[name],
+                at_grid[name],
+                outputs[name][: len(x)],
+                labels,
+                outputs[name][len(x) :] if name in plain else None,
             )
-            for name, (_, labels) in images.items()
+            for name, (x, labels) in images.items()
         }
         verification.require_close(verified, max_accuracy_drop, min_agreement)
         values = copy.deepcopy(manifest.values)
@@ -236,41 +243,3 @@ def _ordinary(model):
         with contextlib.suppress(ValueError):
             model = model.folded([name])
     return model
-
-
-def _cleared(model, images, output, expected):
-    """The model with dead rows as zeros, if that is rounding; and notes."""
-    cleared, dead = without_dead_rows(model)
-    if not dead:
-        return model, []
-    found = _outputs(cleared, images, output)
-    change = max(np.abs(found[n] - expected[n]).max() for n in images)
-    what = (
-        f"{sum(dead.values())} channels in {len(dead)} of the trunk's kernels "
-        "are dead (no weight reaches 1e-6)"
-    )
-    if change > _ROUNDING:
-        return model, [
-            f"{what}, but zeros in their place would change outputs by "
-            f"{change:.1e}: they stay, and may end the sharing of a kernel"
-        ]
-    return cleared, [
-        f"{what} and stored as zeros, which changes outputs of the Keras "
-        f"model by at most {change:.1e}"
-    ]
-
-
-def _outputs(model, images, output):
-    """What the Keras model answers: `{domain: (n, classes)}`."""
-    found = {}
-    for name, (x, _) in images.items():
-        view = model[name]
-        x = x.astype(str(view.inputs[0].dtype))
-        # Called as it is: for some hundred images `predict` takes longer to
-        # compile its graph.
-        parts = [view(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
-        y = keras.ops.concatenate(parts)
-        if output == "probabilities":
-            y = keras.ops.softmax(y)
-        found[name] = keras.ops.convert_to_numpy(y).astype(np.float64)
-    return found
