@@ -57,8 +57,8 @@ def crop(image, size, padding, mode, draw):
     return image[top : top + size[0], left : left + size[1]]
 
 
-def area_crop(image, area, draw):
-    """A part of random area and aspect (3:4 to 4:3)."""
+def area_box(image, area, draw):
+    """Left, top, right, bottom of a random area and aspect (3:4 to 4:3)."""
     height, width = image.shape[:2]
     low, high = area
     part = height * width * (low + (high - low) * draw["area"])
@@ -67,7 +67,7 @@ def area_crop(image, area, draw):
     high = min(max(round((part / aspect) ** 0.5), 1), height)
     left = int(draw["column"] * (width - wide + 1))
     top = int(draw["row"] * (height - high + 1))
-    return image[top : top + high, left : left + wide]
+    return left, top, left + wide, top + high
 
 
 def rand_augment(image, operations, magnitude, draw):

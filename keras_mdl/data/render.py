@@ -113,8 +113,8 @@ class Renderer:
             return centre(image, p.eval_crop, p.crop_rounding)
         antialias = p.antialias and draw["plain"] >= p.plain
         if p.crop_area is not None:
-            image = augment.area_crop(image, p.crop_area, draw)
-            image = resized(image, p.train_crop, antialias)
+            box = augment.area_box(image, p.crop_area, draw)
+            image = resized(image, p.train_crop, antialias, box)
         else:
             image = resized(image, p.resize, antialias)
             if p.random_crop:

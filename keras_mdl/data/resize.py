@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 
-def resized(image, size, antialias=True):
+def resized(image, size, antialias=True, box=None):
     """Bilinear resize.
 
     Antialiased, every pixel of the image counts (Pillow). Plain, a pixel of
@@ -18,22 +18,28 @@ def resized(image, size, antialias=True):
             longer side is then rounded down as in torchvision, which the
             published decathlon pipelines use. `None` does nothing.
         antialias: Whether to antialias.
+        box: `(left, top, right, bottom)` of the part to resize; default all.
 
     Returns:
         uint8 array.
     """
-    height, width = image.shape[:2]
     if size is None:
         return image
+    left, top, right, bottom = box or (0, 0, image.shape[1], image.shape[0])
+    height, width = bottom - top, right - left
     if not isinstance(size, tuple):
         short = min(height, width)
         size = (int(size * height / short), int(size * width / short))
-    if size == (height, width):
+    if size == (height, width) == image.shape[:2]:
         return image
     if not antialias and (size[0] < height or size[1] < width):
-        return _plain(image, size)
+        return _plain(image[top:bottom, left:right], size)
     picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR))
+    return np.asarray(
+        picture.resize(
+            size[::-1], Image.Resampling.BILINEAR, (left, top, right, bottom)
+        )
+    )
 
 
 def _plain(image, size):
