@@ -66,11 +66,12 @@ def main():
                 "of_plain_high": round(max(ratios), 3),
                 "rounds": args.rounds,
             }
-    heading = dict.fromkeys(k for row in rows for k in row)
+    about = environment()
+    columns = dict.fromkeys(k for row in rows for k in row)
     with open(args.out, "w", newline="") as f:
-        writer = csv.DictWriter(f, list(heading), restval="")
+        writer = csv.DictWriter(f, [*columns, *about], restval="")
         writer.writeheader()
-        writer.writerows({**row, **environment()} for row in rows)
+        writer.writerows({**row, **about} for row in rows)
 
 
 def perturbed():
