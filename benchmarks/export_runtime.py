@@ -93,9 +93,9 @@ def latency(folder, rounds):
     return rows
 
 
-def images(n=100):
+def images(n=100, size=SIZE):
     rng = np.random.default_rng(0)
-    return rng.integers(0, 256, (n, SIZE, SIZE, 3)).astype("uint8")
+    return rng.integers(0, 256, (n, size, size, 3)).astype("uint8")
 
 
 def ours(folder):
@@ -125,26 +125,31 @@ def peers():
         )
         plain = worker.convert(network, "peer", "uint8")
         found[f"{name}, float32"] = plain
-        tree = unpack(plain)
-        weights.quantize_kernels(tree)
-        weights.dense_as_convolutions(tree)
-        set_versions(tree)
-        slim(tree)
-        found[f"{name}, dyn_conv"] = pack(tree)
+        found[f"{name}, dyn_conv"] = int8_kernels(plain)
         found[f"{name}, int8"] = worker.convert(
             network, "peer", "uint8", images()
         )
     return found
 
 
-def runner(content):
+def int8_kernels(content):
+    """A converted float32 network with the kernels of mode `dyn_conv`."""
+    tree = unpack(content)
+    weights.quantize_kernels(tree)
+    weights.dense_as_convolutions(tree)
+    set_versions(tree)
+    slim(tree)
+    return pack(tree)
+
+
+def runner(content, size=SIZE):
     """A function that runs one image, and XNNPACK's number of partitions."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_content=content, num_threads=1)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
-    interpreter.set_tensor(image["index"], images(1))
+    interpreter.set_tensor(image["index"], images(1, size))
     # The only list of what runs where; it is not part of the public API.
     names = [op["op_name"] for op in interpreter._get_ops_details()]
     return interpreter.invoke, names.count("DELEGATE")

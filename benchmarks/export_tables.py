@@ -179,10 +179,42 @@ def runtimes_table():
     return "\n".join(lines)
 
 
+def pretrained_table():
+    rows = stored.rows("pretrained_export.csv")
+    lines = []
+    for r in rows:
+        ratio = "-"
+        if r["of_plain"]:
+            ratio = (
+                f"{float(r['of_plain']):.2f} ({float(r['of_plain_low']):.2f} "
+                f"to {float(r['of_plain_high']):.2f})"
+            )
+        kilo = [
+            f"{int(r[c]) / 1000:,.0f}" if r[c] else "-"
+            for c in ("own_bytes", "pack_bytes", "pack_on_base_bytes")
+        ]
+        share = f"{100 * float(r['shared']):.1f}"
+        lines.append([r["mode"], r["domain"], share, *kilo, ratio])
+    first, timed = rows[0], next(r for r in rows if r["rounds"])
+    return stored.markdown(
+        ["mode", "domain", "trunk shared, %", "own part, kB", "pack, kB",
+         "pack on the file of base, kB", "time, of the plain network"],
+        lines,
+        f"EfficientNet-Lite0 with ImageNet weights, {first['size']}x"
+        f"{first['size']} pixels, heads of {first['classes']} classes; the "
+        f"trunk has {int(first['trunk_bytes']) / 1000:,.0f} kB. `own`: "
+        "depthwise kernels and norms of its own; `kept`: norms of its own, "
+        "and the depthwise kernels of `base`. Numbers perturbed, not trained. "
+        f"Time: median of {timed['rounds']} rounds' ratios (least to most), "
+        f"one thread. 1 kB = 1000 bytes. {first['cpu']}, a shared machine.",
+    )  # fmt: skip
+
+
 TABLES = {
     "export_accuracy": accuracy_table,
     "export_size": size_table,
     "export_latency": latency_table,
     "export_memory": memory_table,
     "export_runtimes": runtimes_table,
+    "pretrained_export": pretrained_table,
 }

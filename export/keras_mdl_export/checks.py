@@ -133,7 +133,7 @@ def check_model(model):
         )
 
 
-def checked_images(model, calibration, validation, mode):
+def checked_images(model, calibration, validation, mode, plain=None):
     """The images to calibrate and to verify with, by domain.
 
     Args:
@@ -141,10 +141,11 @@ def checked_images(model, calibration, validation, mode):
         calibration: `{domain: images}` or `None`.
         validation: `{domain: images or (images, labels)}` or `None`.
         mode: A `Mode`.
+        plain: `{domain: images}`: those of `validation`, shrunk otherwise.
 
     Returns:
-        `(calibration, {domain: (images, labels or None)})`, images as uint8
-        `(n, height, width, 3)`. Without validation images those for
+        `(calibration, {domain: (images, labels or None)}, plain)`, images as
+        uint8 `(n, height, width, 3)`. Without validation images those for
         calibration verify.
 
     Raises:
@@ -170,7 +171,11 @@ def checked_images(model, calibration, validation, mode):
             classes = model.domains[name].num_classes
             labels = _labels(name, labels, len(x), classes)
         verification[name] = (x, labels)
-    for given in (calibration, verification):
+    plain = {
+        name: _images(f"plain[{name!r}]", x, shape)
+        for name, x in (plain or {}).items()
+    }
+    for given in (calibration, verification, plain):
         unknown = set(given) - set(model)
         if unknown:
             raise ValueError(
@@ -184,6 +189,14 @@ def checked_images(model, calibration, validation, mode):
             "`validation={domain: (images, labels)}` (or `calibration`). "
             f"Missing: {', '.join(missing)}"
         )
+    for name, x in plain.items():
+        images, labels = verification[name]
+        if labels is None or len(x) != len(images):
+            raise ValueError(
+                f"`plain[{name!r}]` must be the images of `validation`, in "
+                f"their order, which have labels. Received: {len(x)} images "
+                f"for {len(images)} with{'out' * (labels is None)} labels"
+            )
     if mode.int8_activations:
         few = {n: len(calibration.get(n, ())) for n in model}
         few = {n: k for n, k in few.items() if k < MIN_CALIBRATION}
@@ -193,7 +206,7 @@ def checked_images(model, calibration, validation, mode):
                 f"{MIN_CALIBRATION} training images of each domain "
                 f"(`calibration`). Received: {few}"
             )
-    return calibration, verification
+    return calibration, verification, plain
 
 
 def _labels(name, labels, count, classes):

@@ -5,7 +5,6 @@ import copy
 import pathlib
 import shutil
 
-import keras
 import numpy as np
 
 from keras_mdl.files import atomic_folder, refuse_folder
@@ -17,6 +16,7 @@ from keras_mdl_export import (
     verification,
 )
 from keras_mdl_export.converting import convert_all
+from keras_mdl_export.expected import cleared, outputs_of
 from keras_mdl_export.finishing import finish
 from keras_mdl_export.leftovers import locked, sweep
 from keras_mdl_export.manifest import FILENAME, Manifest, next_version
@@ -32,8 +32,6 @@ from keras_mdl_export.trunk import (
     trunk_kernels,
 )
 
-_BATCH = 64
-
 
 def export(
     model,
@@ -41,6 +39,7 @@ def export(
     mode="dyn_conv",
     calibration=None,
     validation=None,
+    plain=None,
     domains=None,
     input_dtype="uint8",
     output="probabilities",
@@ -76,6 +75,10 @@ def export(
         validation: `{domain: (images, labels)}` or `{domain: images}` to
             verify with; default the calibration images. Images are
             `(n, height, width, 3)`, pixels in 0..255, of the network's size.
+        plain: `{domain: images}`: those of `validation` in the same order,
+            shrunk without antialiasing, as many apps do it. The files'
+            accuracy on them is reported, with a warning where it is more
+            than a point lower. For domains with labels.
         domains: Names of the domains to export; default all.
         input_dtype: What the networks take, `"uint8"` or `"float32"`; pixels
             in 0..255 either way, each domain's normalisation is inside.
@@ -113,9 +116,9 @@ def export(
     checks.check_model(model)
     everything, model = set(model), _only(model, domains)
     left_out = everything - set(model)
-    calibration, validation = (
+    calibration, validation, plain = (
         {k: v for k, v in (x or {}).items() if k not in left_out}
-        for x in (calibration, validation)
+        for x in (calibration, validation, plain)
     )
     forms = checks.check_choices(
         model, mode, input_dtype, output, forms, pack_base
@@ -126,8 +129,8 @@ def export(
         min_agreement=(min_agreement, 0),
     )
     mode = get_mode(mode)
-    calibration, images = checks.checked_images(
-        model, calibration, validation, mode
+    calibration, images, plain = checks.checked_images(
+        model, calibration, validation, mode, plain
     )
     if signing_key is not None:
         sign(b"", signing_key)  # a wrong key is refused at once
@@ -142,10 +145,12 @@ def export(
             "The backbone has no shared kernel, so there is no trunk to "
             "share: choose mode 'float32_folded' or 'float16_folded'"
         )
-    expected = at_grid = _outputs(model, images, output)
+    expected = at_grid = outputs_of(model, images, output)
+    notes = []
     if mode.kernels == "int8":
+        converted, notes = cleared(converted, images, output, expected)
         converted = quantized(converted)
-        at_grid = _outputs(converted, images, output)
+        at_grid = outputs_of(converted, images, output)
     kernels = trunk_kernels(converted)
     stored = stored_kernels(kernels, mode)
     with (
@@ -193,13 +198,20 @@ def export(
             pack_base,
         )
         say("  verifying on LiteRT")
-        pixels = {name: x for name, (x, _) in images.items()}
+        pixels = {
+            name: np.concatenate([x, plain[name]] if name in plain else [x])
+            for name, (x, _) in images.items()
+        }
         outputs = run_all(hidden, forms, pixels, work)
         verified = {
             name: verification.compare(
-                expected[name], at_grid[name], outputs[name], labels
+                expected[name],
+                at_grid[name],
+                outputs[name][: len(x)],
+                labels,
+                outputs[name][len(x) :] if name in plain else None,
             )
-            for name, (_, labels) in images.items()
+            for name, (x, labels) in images.items()
         }
         verification.require_close(verified, max_accuracy_drop, min_agreement)
         values = copy.deepcopy(manifest.values)
@@ -209,7 +221,7 @@ def export(
         manifest.write(hidden, signing_key)
         usage.write(hidden, manifest)
         shutil.rmtree(work)
-    return ExportReport.of(folder, manifest)
+    return ExportReport.of(folder, manifest, notes)
 
 
 def _only(model, domains):
@@ -231,19 +243,3 @@ def _ordinary(model):
         with contextlib.suppress(ValueError):
             model = model.folded([name])
     return model
-
-
-def _outputs(model, images, output):
-    """What the Keras model answers: `{domain: (n, classes)}`."""
-    found = {}
-    for name, (x, _) in images.items():
-        view = model[name]
-        x = x.astype(str(view.inputs[0].dtype))
-        # Called as it is: for some hundred images `predict` takes longer to
-        # compile its graph.
-        parts = [view(x[i : i + _BATCH]) for i in range(0, len(x), _BATCH)]
-        y = keras.ops.concatenate(parts)
-        if output == "probabilities":
-            y = keras.ops.softmax(y)
-        found[name] = keras.ops.convert_to_numpy(y).astype(np.float64)
-    return found

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from keras_mdl.tables import format_table
 
+_MOST_LOST = 0.01 + 1e-9  # of accuracy, without a warning
+
 
 @dataclass(frozen=True)
 class ExportReport:
@@ -18,15 +20,17 @@ class ExportReport:
         domains: One dict per domain: `domain`, `classes`, `complete`, `prefix`
             and `pack` bytes, `shared` (part of the trunk), `unshared`
             (`{layer: reason}`) and the fields of its `Verification`.
+        notes: What else was done, or should be known; lines of text.
     """
 
     folder: pathlib.Path
     mode: str
     sizes: dict
     domains: list
+    notes: tuple = ()
 
     @classmethod
-    def of(cls, folder, manifest):
+    def of(cls, folder, manifest, notes=()):
         """Reads it off a manifest."""
         values = manifest.values
         files, entries = values["files"], values["domains"]
@@ -66,6 +70,7 @@ class ExportReport:
             values["mode"],
             {k: v for k, v in sizes.items() if v},
             rows,
+            tuple(notes),
         )
 
     def to_dict(self):
@@ -75,11 +80,13 @@ class ExportReport:
             "mode": self.mode,
             "sizes": dict(self.sizes),
             "domains": [dict(d) for d in self.domains],
+            "notes": list(self.notes),
         }
 
     def __str__(self):
         header = ["domain", "file", "own part", "pack", "trunk shared",
-                  "Keras", "exported", "same class", "SNR"]  # fmt: skip
+                  "Keras", "exported", "plain resize", "same class",
+                  "SNR"]  # fmt: skip
         rows = [
             [
                 d["domain"],
@@ -89,6 +96,7 @@ class ExportReport:
                 f"{100 * d['shared']:.1f} %",
                 _percent(d["accuracy_keras"]),
                 _percent(d["accuracy"]),
+                _percent(d["accuracy_plain"]),
                 _percent(d["agreement"]),
                 "equal" if d["snr_db"] is None else f"{d['snr_db']:.0f} dB",
             ]
@@ -110,7 +118,23 @@ class ExportReport:
                 f"not shared by {d['domain']}: {layer}: {why}"
                 for layer, why in d["unshared"].items()
             ]
+            gap = _gap(d)
+            if gap is not None and gap > _MOST_LOST:
+                lines.append(
+                    f"{d['domain']} loses {100 * gap:.1f} points where an app "
+                    "shrinks images without antialiasing (MediaPipe, Android's "
+                    "createScaledBitmap): train with Preprocess.photos, or "
+                    "shrink as USAGE.md does"
+                )
+        lines += self.notes
         return "\n".join(lines)
+
+
+def _gap(row):
+    """Accuracy that an image loses which is shrunk without antialiasing."""
+    if row["accuracy_plain"] is None:
+        return None
+    return row["accuracy"] - row["accuracy_plain"]
 
 
 def _size(count):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_mdl.models.backbones.signs import DEAD
 from keras_mdl_export.weights import int8_grid
 
 _PREFIX = "trunk/"
@@ -49,6 +50,34 @@ def in_float32(model):
     for path, variable in copy.variables_by_path().items():
         variable.assign(keras.ops.cast(values[path], variable.dtype))
     return copy
+
+
+def without_dead_rows(model):
+    """A copy of the model in which dead rows of the trunk are zeros.
+
+    Training gives up channels: their weights shrink to some 1e-9. The int8
+    grid of such a row is finer than the converter can write down, which then
+    rounds each domain's row in its own way. Zeros are zeros on every grid.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel`; it is left as it is.
+
+    Returns:
+        `(copy, {layer: number of dead rows})`; the model itself and `{}` if
+        there are none. A row is dead if none of its weights reaches 1e-6.
+    """
+    dead = {
+        layer: np.abs(kernel.reshape(len(kernel), -1)).max(1) < DEAD
+        for layer, kernel in trunk_kernels(model).items()
+    }
+    dead = {layer: rows for layer, rows in dead.items() if rows.any()}
+    if not dead:
+        return model, {}
+    copy = model.folded([])
+    variables = _kernel_variables(copy)
+    for layer, rows in dead.items():
+        variables[layer].assign(_value(variables[layer]) * ~rows)
+    return copy, {layer: int(rows.sum()) for layer, rows in dead.items()}
 
 
 def quantized(model):

@@ -27,6 +27,8 @@ class Verification:
         accuracy_keras: Of the Keras model; `None` without labels.
         accuracy_quantized: Of the Keras model with its trunk on the int8 grid.
         accuracy: Of the exported file.
+        accuracy_plain: Of the exported file on the same images, shrunk
+            without antialiasing; `None` where none were given.
     """
 
     images: int
@@ -36,6 +38,7 @@ class Verification:
     accuracy_keras: float | None = None
     accuracy_quantized: float | None = None
     accuracy: float | None = None
+    accuracy_plain: float | None = None
 
     @property
     def drop(self):
@@ -52,7 +55,7 @@ class Verification:
         }
 
 
-def compare(expected, quantized, received, labels=None):
+def compare(expected, quantized, received, labels=None, plain=None):
     """Outputs `(n, classes)` of a Keras model and of an exported file.
 
     Args:
@@ -60,12 +63,13 @@ def compare(expected, quantized, received, labels=None):
         quantized: Of the Keras model that was converted.
         received: Of the file.
         labels: Integers `(n,)`, if known.
+        plain: Of the file, on images shrunk without antialiasing; if any.
     """
     error = received.astype(np.float64) - expected
     noise, signal = (error**2).sum(), (expected.astype(np.float64) ** 2).sum()
 
     def accuracy(outputs):
-        if labels is None:
+        if labels is None or outputs is None:
             return None
         return float(np.mean(outputs.argmax(-1) == labels))
 
@@ -77,6 +81,7 @@ def compare(expected, quantized, received, labels=None):
         accuracy_keras=accuracy(expected),
         accuracy_quantized=accuracy(quantized),
         accuracy=accuracy(received),
+        accuracy_plain=accuracy(plain),
     )
 
 

@@ -21,6 +21,7 @@ DRAWS = (
     "area", "aspect", "erase", "erase_area", "erase_aspect", "erase_row",
     "erase_column", "mix", "mix_part", "mix_row", "mix_column",
     *(f"{what}{i}" for i in range(MOST_OPERATIONS) for what in ("op", "sign")),
+    "plain",
 )  # fmt: skip
 
 
@@ -56,8 +57,8 @@ def crop(image, size, padding, mode, draw):
     return image[top : top + size[0], left : left + size[1]]
 
 
-def area_crop(image, size, area, draw):
-    """A part of random area and aspect (3:4 to 4:3), resized to `size`."""
+def area_box(image, area, draw):
+    """Left, top, right, bottom of a random area and aspect (3:4 to 4:3)."""
     height, width = image.shape[:2]
     low, high = area
     part = height * width * (low + (high - low) * draw["area"])
@@ -66,11 +67,7 @@ def area_crop(image, size, area, draw):
     high = min(max(round((part / aspect) ** 0.5), 1), height)
     left = int(draw["column"] * (width - wide + 1))
     top = int(draw["row"] * (height - high + 1))
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    box = (left, top, left + wide, top + high)
-    return np.asarray(
-        picture.resize(size[::-1], Image.Resampling.BILINEAR, box)
-    )
+    return left, top, left + wide, top + high
 
 
 def rand_augment(image, operations, magnitude, draw):

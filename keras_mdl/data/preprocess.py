@@ -22,7 +22,7 @@ class Preprocess:
 
     Args:
         resize: New length of the *shorter* side (the aspect is kept), or
-            `(height, width)` exactly, or `None`. Antialiased bilinear.
+            `(height, width)` exactly, or `None`.
         train_crop: Crop in training: side of a square, `(height, width)`,
             or `None` for the whole image.
         eval_crop: Centre crop outside training, in the same terms.
@@ -56,11 +56,17 @@ class Preprocess:
             `CategoricalCrossentropy`.
         normalize: Apply `(x / 255 - mean) / std` here, for networks that do
             not normalise themselves.
+        antialias: Whether shrinking averages over all pixels (antialiased
+            bilinear), or takes the nearest four (plain bilinear, as MediaPipe
+            and Android's `createScaledBitmap` do).
+        plain: Part of the training images that are shrunk by plain bilinear
+            all the same, for networks that bear either; 0 is off.
 
     Raises:
         ValueError: For sizes below one, an unknown padding, negative
-            jitter, a crop padding without a random crop, or a crop area
-            without a crop.
+            jitter, a crop padding without a random crop, a crop area
+            without a crop, or `plain` where nothing is
+            resized, or all without antialiasing.
     """
 
     resize: int | tuple | None = None
@@ -80,6 +86,8 @@ class Preprocess:
     mixup: float = 0.0
     cutmix: float = 0.0
     normalize: bool = False
+    antialias: bool = True
+    plain: float = 0.0
 
     def __post_init__(self):
         if self.resize is not None and not hasattr(self.resize, "__len__"):
@@ -105,10 +113,19 @@ class Preprocess:
                     f"`{name}` must be one of {known}. "
                     f"Received: {name}={getattr(self, name)!r}"
                 )
-        for name in ("brightness", "contrast", "saturation", "erase"):
+        for name in ("brightness", "contrast", "saturation", "erase", "plain"):
             _in_range(name, getattr(self, name), 0, 1)
         for name in ("mixup", "cutmix"):
             _in_range(name, getattr(self, name), 0, 100)
+        resizes = self.resize is not None or self.crop_area is not None
+        if self.plain and not (self.antialias and resizes):
+            raise ValueError(
+                "`plain` is the part of the training images that are resized "
+                "without antialiasing: it needs `antialias=True`, and a "
+                f"`resize` or `crop_area`. Received: plain={self.plain}, "
+                f"antialias={self.antialias}, resize={self.resize}, "
+                f"crop_area={self.crop_area}"
+            )
         if self.crop_area is not None:
             self._check_crop_area()
         if self.rand_augment is not None:
@@ -161,9 +178,11 @@ class Preprocess:
         """Squares of `size` pixels, augmented as photographs are.
 
         Crops of 35 % to all of the area, brightness, contrast and saturation;
-        see `default` for the arguments.
+        half of the images are shrunk without antialiasing, as apps do it. See
+        `default` for the arguments.
         """
         values = {
+            "plain": 0.5,
             "crop_padding": 0,
             "crop_area": (0.35, 1.0),
             "saturation": 0.2,

@@ -1,10 +1,10 @@
 """Applies a `Preprocess` to images, in Pillow and NumPy."""
 
 import numpy as np
-from PIL import Image
 
 from keras_mdl.data import augment
 from keras_mdl.data.randomness import uniforms
+from keras_mdl.data.resize import resized
 
 
 class Renderer:
@@ -109,13 +109,14 @@ class Renderer:
         """Resize, crop, flip and what else stays uint8."""
         p = self._preprocess
         if not self.training:
-            return centre(
-                resized(image, p.resize), p.eval_crop, p.crop_rounding
-            )
+            image = resized(image, p.resize, p.antialias)
+            return centre(image, p.eval_crop, p.crop_rounding)
+        antialias = p.antialias and draw["plain"] >= p.plain
         if p.crop_area is not None:
-            image = augment.area_crop(image, p.train_crop, p.crop_area, draw)
+            box = augment.area_box(image, p.crop_area, draw)
+            image = resized(image, p.train_crop, antialias, box)
         else:
-            image = resized(image, p.resize)
+            image = resized(image, p.resize, antialias)
             if p.random_crop:
                 image = augment.crop(
                     image, p.train_crop, p.crop_padding, p.padding_mode, draw
@@ -135,30 +136,6 @@ class Renderer:
         if self.dtype == "uint8" and batch.dtype != np.uint8:
             batch = np.rint(batch)
         return batch.astype(self.dtype, copy=False)
-
-
-def resized(image, size):
-    """Antialiased bilinear resize with Pillow.
-
-    Args:
-        image: uint8 array `(h, w, 3)`.
-        size: `(height, width)`, or the length of the shorter side; the
-            longer side is then rounded down as in torchvision, which the
-            published decathlon pipelines use. `None` does nothing.
-
-    Returns:
-        uint8 array.
-    """
-    height, width = image.shape[:2]
-    if size is None:
-        return image
-    if not isinstance(size, tuple):
-        short = min(height, width)
-        size = (int(size * height / short), int(size * width / short))
-    if size == (height, width):
-        return image
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return np.asarray(picture.resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def centre(image, size, rounding="down"):

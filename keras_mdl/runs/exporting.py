@@ -4,6 +4,7 @@ import importlib.util
 
 import numpy as np
 
+from keras_mdl.data import Preprocess
 from keras_mdl.runs.fitting import batches, has_labels
 
 _NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
@@ -17,7 +18,8 @@ def export_with_data(
 
     Calibration images come from the split `train`, those to verify with from
     `validation`; they are spread evenly over a split, resized and cropped as
-    in evaluation.
+    in evaluation. Where images are larger than the network's, they verify a
+    second time, shrunk without antialiasing as many apps do it.
 
     Args:
         model: A `MultiDomainModel`.
@@ -38,7 +40,7 @@ def export_with_data(
     require_export()
     from keras_mdl_export import export
 
-    calibration, validation = {}, {}
+    calibration, validation, plain = {}, {}, {}
     for name, domain_data in data.items():
         for split in ("train", "validation"):
             if not has_labels(domain_data, split):
@@ -54,17 +56,31 @@ def export_with_data(
         validation[name] = evenly_spread(
             domain_data, "validation", size, verify_images
         )
+        images, _ = evenly_spread(
+            domain_data, "validation", size, verify_images, antialias=False
+        )
+        # They are equal where nothing shrinks.
+        if not np.array_equal(images, validation[name][0]):
+            plain[name] = images
     return export(
         model,
         folder,
         calibration=calibration,
         validation=validation,
+        plain=plain,
         **options,
     )
 
 
-def evenly_spread(data, split, size, limit):
+def evenly_spread(data, split, size, limit, antialias=True):
     """At most `limit` images of a split and their labels.
+
+    Args:
+        data: `DomainData`.
+        split: Name of the split.
+        size: Side of the images that the network takes.
+        limit: How many at most.
+        antialias: How images are shrunk; see `keras_mdl.data.Preprocess`.
 
     Returns:
         `(images, labels)`: uint8 `(n, size, size, 3)` and int32 `(n,)`.
@@ -76,7 +92,8 @@ def evenly_spread(data, split, size, limit):
     chosen = np.sort(order[spread.round().astype(int)])
     # Batch by batch: a whole split need not fit into the memory.
     images, start = [], 0
-    for batch, _ in batches(data, split, size, dtype="uint8"):
+    how = Preprocess.default(size, antialias=antialias)
+    for batch, _ in batches(data, split, size, dtype="uint8", preprocess=how):
         inside = chosen[(chosen >= start) & (chosen < start + len(batch))]
         images.append(np.asarray(batch)[inside - start])
         start += len(batch)

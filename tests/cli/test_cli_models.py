@@ -9,6 +9,7 @@ from PIL import Image
 
 from keras_mdl import load_model
 from keras_mdl.data import Preprocess, from_folder, load
+from keras_mdl.runs.fitting import evaluate
 
 
 def test_evaluate_every_domain(run, two, images):
@@ -36,6 +37,19 @@ def test_evaluate_agrees_with_keras(run, two, images):
     )
     assert row["accuracy"] == pytest.approx(accuracy, abs=1e-6)
     assert row["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+def test_evaluate_as_apps_shrink(run, two, images):
+    status, out, err = run(
+        "evaluate", two, "--data", images["colours"], "--json",
+        "--resize", "plain",
+    )  # fmt: skip
+    assert status == 0, err
+    data = from_folder(images["colours"])
+    plan = Preprocess.default(16, antialias=False)
+    done = evaluate(load_model(two)["colours"], data, 16, preprocess=plan)
+    row = json.loads(out)["results"][0]
+    assert row["loss"] == pytest.approx(done.loss, rel=1e-4)
 
 
 def test_evaluate_under_another_name(run, two, images):

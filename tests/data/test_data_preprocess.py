@@ -10,7 +10,7 @@ from keras_mdl.data import (
     published_pipeline,
 )
 from keras_mdl.data.augment import crop
-from keras_mdl.data.render import resized
+from keras_mdl.data.resize import resized
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 40, 60, 3), np.uint8)
@@ -45,6 +45,56 @@ def test_resize_is_antialiased_bilinear_as_in_tensorflow():
         difference = np.abs(resized(IMAGES[0], size) - np.asarray(other))
         assert difference.max() < 1.5
         assert difference.mean() < 0.5
+
+
+@pytest.mark.parametrize("size", [(13, 17), (39, 60), (7, 90), (64, 80)])
+def test_plain_resize_is_bilinear_as_in_tensorflow(size):
+    import tensorflow as tf
+
+    found = resized(IMAGES[0], size, antialias=False)
+    other = tf.image.resize(IMAGES[0], size, antialias=False)
+    assert np.abs(found - np.asarray(other)).max() < 1.5
+    shrinks = size != (64, 80)
+    assert (found != resized(IMAGES[0], size)).any() == shrinks
+
+
+def test_evaluation_with_either_resize():
+    for antialias in (True, False):
+        found = batch(Preprocess(resize=20, antialias=antialias))
+        expected = [resized(x, 20, antialias) for x in IMAGES]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    "options", [{"resize": 20}, {"crop_area": (0.3, 1.0), "train_crop": 16}]
+)
+def test_training_shrinks_a_part_of_the_images_the_plain_way(options):
+    def shown(**more):
+        plan = Preprocess(**options, **more)
+        data = from_arrays("d", {"train": (IMAGES, LABELS)})
+        return data.batches("train", 6, plan, training=True, seed=3)[0][0]
+
+    def same(a, b):
+        return (a == b).all(axis=(1, 2, 3))
+
+    smooth, plain = shown(), shown(antialias=False)
+    assert not same(smooth, plain).any()
+    np.testing.assert_array_equal(shown(plain=1.0), plain)
+    half = shown(plain=0.5)
+    assert (same(half, smooth) ^ same(half, plain)).all()
+    assert 0 < same(half, plain).sum() < 6
+    np.testing.assert_array_equal(half, shown(plain=0.5))
+
+
+def test_photos_alone_are_shown_both_ways():
+    assert Preprocess.photos(32).plain == 0.5
+    for plan in (
+        Preprocess.default(32),
+        Preprocess.strong(32),
+        Preprocess.decathlon("dtd"),
+    ):
+        assert plan.plain == 0
+        assert plan.antialias
 
 
 def test_centre_crop():
@@ -156,6 +206,9 @@ def test_image_smaller_than_the_crop():
         ({"mixup": -1}, "mixup"),
         ({"rand_augment": (9, 9)}, "rand_augment"),
         ({"rand_augment": (2, 11)}, "rand_augment"),
+        ({"plain": 1.5, "resize": 8}, "plain"),
+        ({"plain": 0.5}, "needs `antialias=True`, and a `resize`"),
+        ({"plain": 0.5, "resize": 8, "antialias": False}, "needs `antialias"),
         ({"crop_area": (0.1, 1)}, "train_crop"),
         ({"crop_area": (0.5, 0.1), "train_crop": 8}, "smallest <= largest"),
     ],

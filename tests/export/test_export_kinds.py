@@ -112,6 +112,60 @@ def test_networks_of_keras_share_every_kernel(tmp_path, network, options, mode):
     assert listed == [p for p in kernels if p.endswith("/kernel")]
 
 
+def with_dead_channels(epsilon=1e-3):
+    """What pretrained weights have: dead channels, and gammas below zero."""
+    rng, layers = np.random.default_rng(1), keras.layers
+    x = inputs = keras.Input((16, 16, 3))
+    for name, layer in (
+        ("expand", layers.Conv2D(24, 1, use_bias=False, name="expand")),
+        ("depthwise", layers.DepthwiseConv2D(3, name="depthwise")),
+        ("project", layers.Conv2D(16, 1, use_bias=False, name="project")),
+    ):
+        norm = layers.BatchNormalization(epsilon=epsilon, name=f"{name}_norm")
+        x = layers.ReLU(6.0)(norm(layer(x)))
+        channels = x.shape[-1]
+        dead = np.arange(channels) % 4 == 1
+        norm.gamma.assign(rng.choice([-1.0, 1.0], channels))
+        norm.beta.assign(rng.uniform(0.1, 1, channels))
+        if name != "depthwise":
+            factors = np.where(dead, 1e-9, 1).astype("float32")
+            layer.kernel.assign(layer.kernel * factors)
+            norm.moving_variance.assign(1.0 - dead)
+    x = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+    model = from_keras(keras.Model(inputs, x), "a", "-1..1", verbose=0)
+    model = model.with_domain("b", classes=3)
+    for path, v in model.variables_by_path().items():
+        if path.startswith("domains/b/") and "moving" not in path:
+            v.assign(v * rng.uniform(0.8, 1.2, v.shape).astype("float32"))
+    return model
+
+
+@pytest.mark.parametrize("mode", ["dyn_conv", "int8"])
+def test_dead_channels_are_shared_and_reported(tmp_path, mode):
+    model = with_dead_channels()
+    before = model.fingerprint()
+    report = quiet_export(model, tmp_path / "e", mode=mode, forms=["parts"])
+    assert [d["unshared"] for d in report.domains] == [{}, {}]
+    (note,) = report.to_dict()["notes"]
+    assert "10 channels in 2 of the trunk's kernels are dead" in note
+    assert note in str(report)
+    assert float(note.split()[-1]) < 1e-6  # what zeros in their place change
+    assert model.fingerprint() == before
+    for name, x in pixels(model, 20).items():
+        found = load(tmp_path / "e")[name](x)
+        assert np.abs(found - keras_outputs(model, name, x)).max() < 0.05
+
+
+def test_channels_that_a_norm_makes_loud_stay_as_they_are(tmp_path):
+    model = with_dead_channels(epsilon=1e-18)  # what is 1e-9 becomes 1
+    report = quiet_export(model, tmp_path / "e", forms=["parts"])
+    (note,) = report.notes
+    assert "would change outputs by" in note
+    for name, x in pixels(model, 20).items():
+        found = load(tmp_path / "e")[name](x)
+        assert np.abs(found - keras_outputs(model, name, x)).max() < 0.05
+
+
 # === What else a domain can be ===
 
 

@@ -1,10 +1,16 @@
 """`USAGE.md` says what is in the export, and nothing else."""
 
+import ast
 import re
 
+import numpy as np
 import pytest
 from keras_mdl_export import Manifest, usage
+from PIL import Image
 from tiny_export import digest
+
+from keras_mdl.data.pixels import rgb_from_file
+from keras_mdl.data.resize import resized
 
 FORMS = ("models", "parts", "bundle", "packs")
 CLASSES = {"dtd": ["woven", "dotted"], "vgg-flowers": ["rose", "tulip"]}
@@ -202,14 +208,76 @@ def test_the_snippets_make_the_inputs_that_the_networks_take(dtype, words):
     # of the centre, as in training: nothing is stretched
     assert "proportions 48:72" in text
     assert "minOf(bitmap.width / 48f, bitmap.height / 72f)" in text
-    assert "48 / CGFloat(image.width), 72 / CGFloat(image.height)" in text
+    assert "max(48 / image.size.width, 72 / image.size.height)" in text
     assert "Math.min(bitmap.width / 48, bitmap.height / 72)" in text
 
 
-def test_python_lines_are_valid():
+# How each platform's lines shrink in steps or by a filter that antialiases,
+# turn photos as EXIF says, and hand MediaPipe the result.
+AS_IN_TRAINING = {
+    "Python": ("exif_transpose", "ImageOps.fit", "centre("),
+    "Android (Kotlin)": (
+        "ImageDecoder.decodeBitmap",
+        "small.width / 2, small.height / 2",
+        "val image = centre(decoded(",
+        "BitmapImageBuilder(image)",
+        "    centre(bitmap)\n        .getPixels(",
+    ),
+    "iOS (Swift)": (
+        "image.draw(in:",
+        "interpolationQuality = .high",
+        "MPImage(uiImage: centre(image))",
+        "centre(image).cgImage!",
+    ),
+    "Browser (JavaScript)": (
+        "imageOrientation: 'from-image'",
+        "Math.floor(width / 2)",
+        "classify(await centre(file))",
+        "(await centre(image)).getContext",
+    ),
+}
+
+
+@pytest.mark.parametrize("platform", AS_IN_TRAINING)
+def test_photos_are_turned_and_shrunk_as_in_training(platform):
+    lines = section(usage.usage_text(make_manifest()), platform)
+    for sign in AS_IN_TRAINING[platform]:
+        assert sign in lines
+
+
+def python_lines():
     text = usage.usage_text(make_manifest())
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    compile(code, "USAGE.md", "exec")
+    return code
+
+
+def test_python_lines_are_valid():
+    compile(python_lines(), "USAGE.md", "exec")
+
+
+def test_python_lines_show_what_training_shows(tmp_path):
+    """A photo that lies on its side, larger than the network's 72 by 48."""
+    rng = np.random.default_rng(0)
+    photo = Image.fromarray(rng.integers(0, 256, (400, 700, 3), np.uint8))
+    exif = photo.getexif()
+    exif[274] = 6  # Orientation: to be turned by a quarter
+    photo.save(tmp_path / "p.png", exif=exif)
+    tree = ast.parse(python_lines())
+    tree.body = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)
+    ]
+    names = {}
+    exec(compile(tree, "USAGE.md", "exec"), names)
+    found = names["centre"](tmp_path / "p.png")
+    upright = rgb_from_file(tmp_path / "p.png")
+    assert upright.shape == (700, 400, 3)
+    middle = upright[50:650]  # of the proportions 48:72
+    expected = resized(middle, (72, 48))
+    assert found.shape == expected.shape
+    # (Pillow looks a little over the edge of what it cuts out.)
+    np.testing.assert_array_equal(found[1:-1], expected[1:-1])
 
 
 def test_the_bytes_are_the_same_each_time(tmp_path):

@@ -420,3 +420,19 @@ def test_a_network_without_a_head_gets_one():
         values(model)["trunk/conv/conv/kernel"],
         keras.ops.convert_to_numpy(network.get_layer("conv").kernel),
     )
+
+
+@pytest.mark.parametrize(
+    ("scaling", "shape"), [((0.5, 0.25), ()), ("imagenet", (1, 1, 3))]
+)
+def test_a_scaling_that_is_the_same_for_all_channels_is_one_number(
+    scaling, shape
+):
+    """Runtimes multiply an image by one number faster than by three."""
+    network = keras.Sequential(
+        [keras.Input((SIZE, SIZE, 3)), layers.Flatten(), layers.Dense(3)]
+    )
+    model = from_keras(network, "a", scaling, verbose=0)
+    steps = model.get_config()["backbone_config"]["steps"]
+    (config,) = (s["layer"]["config"] for s in steps if s["name"] == "scaling")
+    assert np.shape(config["scale"]) == np.shape(config["offset"]) == shape

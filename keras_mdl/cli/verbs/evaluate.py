@@ -1,5 +1,7 @@
 """`keras-mdl evaluate`."""
 
+from typing import Literal
+
 from keras_mdl.cli import flags, inputs
 from keras_mdl.cli.errors import InputError
 from keras_mdl.cli.saved import open_saved
@@ -13,6 +15,7 @@ def evaluate(
     split: str = "validation",
     batch_size: flags.PositiveInt = 64,
     size: flags.Size | None = None,
+    resize: Literal["antialiased", "plain"] = "antialiased",
     reading: flags.Reading = flags.READING,
     console: flags.Shown,
 ):
@@ -26,6 +29,8 @@ def evaluate(
         domain: of the model (for one SPEC)
         split: of the data
         batch_size: images at a time
+        resize: how images are shrunk: antialiased as in training, or plain
+            bilinear as many apps do it
     """
     if domain is not None and len(data) > 1:
         raise InputError(
@@ -40,13 +45,17 @@ def evaluate(
         found.append(inputs.matched(one, saved, spec, partial=True))
         inputs.require_labels(one, split)
     loaded = saved.load()
+    from keras_mdl.data import Preprocess
     from keras_mdl.report.text import format_table, percent
     from keras_mdl.runs import fitting
 
+    how = Preprocess.default(size, antialias=resize == "antialiased")
     rows, table = [], [["domain", "split", "images", "accuracy", "loss"]]
     for one in found:
         name = one.domain.name
-        done = fitting.evaluate(loaded[name], one, size, split, batch_size)
+        done = fitting.evaluate(
+            loaded[name], one, size, split, batch_size, preprocess=how
+        )
         row = {
             "domain": name,
             "split": split,

@@ -225,8 +225,7 @@ def _scaled(steps, scaling):
         )
     if numbers is None:
         return steps
-    # Of three axes, which Keras' setting of the data format does not turn.
-    numbers = [[[n]] if isinstance(n, list) else n for n in numbers]
+    numbers = [_one_or_three(n) for n in numbers]
     chain = [keras.layers.Rescaling(*numbers, dtype="float32", name="scaling")]
     if scaling == "caffe":
         chain.insert(0, ReverseChannels(dtype="float32", name="rgb_to_bgr"))
@@ -245,6 +244,14 @@ def _scaled(steps, scaling):
         )
         key = layer.name
     return new + renamed_tensors(steps, "input", key)
+
+
+def _one_or_three(numbers):
+    """A number for all channels, if it is one: runtimes multiply faster."""
+    if not isinstance(numbers, list):
+        return numbers
+    # Of three axes, which Keras' setting of the data format does not turn.
+    return [[numbers]] if len(set(numbers)) > 1 else numbers[0]
 
 
 def _mark_makers(steps, layers, choices):

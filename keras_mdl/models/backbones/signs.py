@@ -10,7 +10,7 @@ import numpy as np
 from keras_mdl.layers.slotted_convolution import SlottedConvolution
 
 # What the channels of a kernel that training has given up look like.
-_DEAD = 1e-6
+DEAD = 1e-6
 
 
 def make_gamma_positive(model, convolution, norm):
@@ -62,7 +62,7 @@ def dead_channels(model):
         if isinstance(layer, SlottedConvolution) and layer.has_trunk_kernel:
             conv = layer.parts(layer.domains[0])[layer.last_role]
             kernel = keras.ops.convert_to_numpy(conv.kernel)
-            dead = np.abs(kernel).max(axis=(0, 1, 2)) < _DEAD
+            dead = np.abs(kernel).max(axis=(0, 1, 2)) < DEAD
             if dead.any():
                 lines.append(
                     f"{name}: {int(dead.sum())} of {len(dead)} channels are "
