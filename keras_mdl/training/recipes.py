@@ -351,7 +351,7 @@ RECIPES = MappingProxyType(
                 "domain",
                 8,
                 32,
-                1e-3,
+                2e-3,
                 cosine=True,
                 warmup=0.1,
                 least_steps=600,
