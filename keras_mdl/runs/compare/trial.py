@@ -223,13 +223,18 @@ def recipe_of(job, data):
     """The `Recipe` of a job, for as many epochs as it has.
 
     With `images` they depend on how many images there are. Drops keep their
-    place in the course of the training.
+    place in the course of the training. The last epoch counts, not the best:
+    what chooses an epoch cannot measure it.
     """
     values = job.values
     recipe = Recipe(
         "",
         note="",
-        **{**values["recipe"], "drops": tuple(values["recipe"]["drops"])},
+        **{
+            **values["recipe"],
+            "drops": tuple(values["recipe"]["drops"]),
+            "patience": None,
+        },
     )
     epochs = values.get("epochs")
     if epochs is None:
