@@ -8,7 +8,7 @@ from keras_mdl.domains import as_domains, require_domain
 from keras_mdl.models import weight_files
 from keras_mdl.models.backbones.record import backbone_of, require_registered
 from keras_mdl.models.fingerprint import fingerprint
-from keras_mdl.models.freezing import get_plan
+from keras_mdl.models.freezing import get_plan, kept
 from keras_mdl.models.graph import (
     all_endpoints,
     check_input,
@@ -205,6 +205,10 @@ class MultiDomainModel(DomainVerbs, keras.Model):
     def keeps_statistics(self):
         """Whether domains keep the statistics of the trunk's norms."""
         return get_plan(self.default_phase).keep_statistics
+
+    def suited(self, phase):
+        """The phase, or its `_kept` kind where domains keep statistics."""
+        return kept(phase) if self.keeps_statistics else phase
 
     def variables_by_path(self, domain=None):
         """`{path: variable}`: trunk and all domains, or only one domain's own.

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from keras_mdl.models.freezing import kept
-
 
 @dataclass(frozen=True)
 class Method:
@@ -48,11 +46,7 @@ class Method:
         )
         if self.alone:
             model = model.only_domain(domain.name)
-        return model, model.for_domain(domain.name, self.phase_for(model))
-
-    def phase_for(self, model):
-        """The phase for a model: norms keep statistics if its trunk's do."""
-        return kept(self.phase) if model.keeps_statistics else self.phase
+        return model, model.for_domain(domain.name, model.suited(self.phase))
 
 
 METHODS = MappingProxyType(

@@ -67,7 +67,7 @@ class Recipe:
     warmup: float = 0.0
     least_steps: int = 0
     head_part: float = 0.0
-    head_rate: float = 0.01
+    head_rate: float = 3e-3
     label_smoothing: float = 0.0
     balance: float = 0.0
     patience: int | None = None

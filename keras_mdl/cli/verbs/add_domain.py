@@ -65,7 +65,7 @@ def add_domain(
     if recipe is None:
         pretrained = loaded.keeps_statistics
         recipe = "photo-domain" if pretrained else "quick-domain"
-    chosen = inputs.open_recipe(recipe, way.phase_for(loaded), training)
+    chosen = inputs.open_recipe(recipe, loaded.suited(way.phase), training)
     if side is None and (
         training.flip is not None or inputs.published_side(chosen, name) == 0
     ):

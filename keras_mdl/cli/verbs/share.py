@@ -66,7 +66,8 @@ def share(
     from keras_mdl.runs.isolation import IsolationTable
     from keras_mdl.runs.soft_sharing import share as share_softly
 
-    chosen = inputs.open_recipe(recipe, _PHASES[trains], training)
+    phase = loaded.suited(_PHASES[trains])
+    chosen = inputs.open_recipe(recipe, phase, training)
     layers = layers or ["all"]
     layers = layers[0] if len(layers) == 1 else layers
     with bad_input():

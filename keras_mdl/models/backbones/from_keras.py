@@ -92,7 +92,9 @@ def from_keras(
             (a private stem). Layers in nested models are called
             `<model>_<layer>` in paths; patterns are over their own names.
         input_shape: `(height, width, 3)`; default that of the network.
-        input_dtype, name, dtype, default_phase: As `MultiDomainModel`.
+        input_dtype, name, dtype, default_phase: As `MultiDomainModel`. For a
+            network that comes with weights `"domain_kept"` is the phase to
+            try first.
         verbose: Whether to print the table of roles.
 
     Returns:
