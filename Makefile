@@ -11,6 +11,11 @@ CHECK := tests/test_architecture.py tests/test_domains.py tests/test_files.py \
 	tests/models/test_second_backbone.py tests/score tests/report \
 	tests/data/test_data_folder.py tests/export/test_manifest.py \
 	tests/cli/test_cli_help.py
+# On JAX what computes, trains and saves; what is plain Python runs once.
+ON_JAX := tests/layers tests/training $(addprefix tests/models/test_, \
+	do_slots.py folding.py forward.py from_keras.py gating.py \
+	method_conformance.py misuse.py model_files.py second_backbone.py \
+	timm.py views.py)
 # File by file on two cores, in the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 RUN := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1
@@ -22,7 +27,7 @@ demo: $(VENV)/.demo
 
 test: lint
 	$(RUN) KERAS_BACKEND=tensorflow $(PYTEST)
-	$(RUN) KERAS_BACKEND=jax $(PYTEST) tests/layers tests/models tests/training
+	$(RUN) KERAS_BACKEND=jax $(PYTEST) $(ON_JAX)
 
 check: lint
 	$(RUN) KERAS_BACKEND=tensorflow $(PYTEST) $(CHECK)

@@ -74,15 +74,34 @@ def build(name):
             scale = (2 / fan) ** 0.5 if len(shape) > 1 else 0.1
             value = rng.normal(0, scale, shape)
         v.assign(value)
+    _settle(network, SCALED[scaling](_pixels(side, 16)).astype("float32"))
     return network, scaling, side
+
+
+def _pixels(side, count):
+    """Images that differ: noise of many strengths."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0, 255, (count, side, side, 3))
+    return (x * rng.uniform(0.2, 1, (count, 1, 1, 3))).astype("float32")
+
+
+def _settle(network, x):
+    """Running statistics as the weights have them, or outputs would be all
+    the same, and differences nothing to see."""
+    norms = [n for n in network.layers if hasattr(n, "moving_mean")]
+    momenta = [n.momentum for n in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    network(x, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 def take_over(name, exported):
     """One row about a network."""
     network, scaling, side = build(name)
     model = keras_mdl.from_keras(network, "first", scaling=scaling, verbose=0)
-    x = np.random.default_rng(1).uniform(0, 255, (4, side, side, 3))
-    x = x.astype("float32")
+    x = _pixels(side, 4)
     scaled = SCALED[scaling](x).astype("float32")
     theirs = np.asarray(network(scaled, training=False))
     ours = keras.ops.softmax(model["first"](x, training=False))

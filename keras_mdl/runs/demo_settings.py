@@ -52,7 +52,7 @@ class DemoSettings:
     soft_epochs: int = 2
     batch_size: int = 32
     learning_rate: float = 2e-3
-    head_learning_rate: float = 1e-2
+    head_learning_rate: float = 3e-3
     weight_decay: float = 0.0
     max_accuracy_drop: float = 0.02
 
@@ -87,6 +87,7 @@ def paper_settings(**changes):
         "domain_epochs": 4,
         "soft_target": "photos",
         "learning_rate": 3e-3,
+        "head_learning_rate": 1e-2,
     }
     return DemoSettings(**{**values, **changes})
 

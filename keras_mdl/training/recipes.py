@@ -143,7 +143,7 @@ class Recipe:
     def in_order(self):
         """The trainings that the recipe consists of: the head's, the rest."""
         first = math.ceil(self.head_part * self.epochs)
-        if not 0 < first < self.epochs:
+        if self.phase == "head" or not 0 < first < self.epochs:
             return [self]
         head = self.replace(
             phase="head",

@@ -230,6 +230,8 @@ def test_few_images_get_enough_steps():
     assert few.epochs * 1 >= recipe.least_steps  # one step of 32 an epoch
     assert many.epochs == recipe.epochs
     assert sum(part.epochs for part in few.in_order()) == few.epochs
+    alone = few.replace(phase="head")
+    assert alone.in_order() == [alone]  # there is nothing else to wait for
 
 
 def test_the_head_trains_first_and_the_best_epoch_is_kept():
