@@ -33,9 +33,13 @@ def pretrained_table():
                 *map(_cell, cells),
             ]
         )
-    whole = [d for d in domains if all((d, m) in found for m in methods)]
-    means = [mean(mean(found[d, m]) for d in whole) for m in methods]
-    lines.append(["**mean**", "", "", *(f"{100 * m:.1f}" for m in means)])
+    means = [
+        f"{100 * mean(mean(found[d, m]) for d in domains):.1f}"
+        if all((d, m) in found for d in domains)
+        else "-"
+        for m in methods
+    ]
+    lines.append(["**mean**", "", "", *means])
     own = [
         mean(int(r["numbers"]) for r in rows if r["method"] == m)
         for m in methods
@@ -58,8 +62,9 @@ def pretrained_table():
         "images, the same number for all methods of a domain. Other domains "
         f"and trunk bit-identical after every run: {'yes' if kept else 'NO'}. "
         f"{rows[0]['cpu']}, {rows[0]['cpu_cores']} cores; `keras-mdl compare "
-        "benchmarks/pretrained.yaml --out DIR`, rows in "
-        "`benchmarks/results/pretrained.csv`.",
+        "benchmarks/pretrained.yaml --out DIR` (signs, letters) and "
+        "`benchmarks/pretrained_photos.yaml`, rows in "
+        "`benchmarks/results/pretrained.csv`. `-`: not trained.",
     )
 
 
