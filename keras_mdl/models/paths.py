@@ -1,16 +1,21 @@
 """Paths of variables: `trunk/<layer>/...`, `domains/<name>/<layer>/...`."""
 
+import re
+
 import keras
+
+_NAMED_BY_KERAS = re.compile(r"variable(_\d+)?")
 
 
 def by_path(parts):
     """`{path: variable}` of `{path prefix: layer}`.
 
-    A variable of the layer itself is called by its name, one of an inner
-    layer by the way to it: the attributes that hold it (`norm/gamma`), in a
-    `Sequential` or functional part the kind of layer and its number among
-    those (`dense_2/kernel`). Keras' own names of inner layers would differ
-    from one process to the next.
+    A variable of the layer itself is called by its name (one that was given
+    none: as the attribute that holds it), one of an inner layer by the way to
+    it: the attributes that hold it (`norm/gamma`), in a `Sequential` or
+    functional part the kind of layer and its number among those
+    (`dense_2/kernel`). Keras' own names of inner layers would differ from one
+    process to the next.
 
     Raises:
         ValueError: If a layer has a variable that cannot be reached so.
@@ -33,10 +38,19 @@ def _walk(layer):
     nested = {id(v) for _, child in children for v in child.weights}
     for variable in layer.weights:
         if id(variable) not in nested:
-            yield variable.name.split(":")[0], variable
+            yield _name(variable, layer), variable
     for name, child in children:
         for path, variable in _walk(child):
             yield f"{name}/{path}", variable
+
+
+def _name(variable, layer):
+    name = variable.name.split(":")[0]
+    if not _NAMED_BY_KERAS.fullmatch(name):
+        return name
+    # A number that another process, or another copy, gives otherwise.
+    held = (n for n, value in vars(layer).items() if value is variable)
+    return next(held, name)
 
 
 def _children(layer):

@@ -436,3 +436,36 @@ def test_a_scaling_that_is_the_same_for_all_channels_is_one_number(
     steps = model.get_config()["backbone_config"]["steps"]
     (config,) = (s["layer"]["config"] for s in steps if s["name"] == "scaling")
     assert np.shape(config["scale"]) == np.shape(config["offset"]) == shape
+
+
+@keras.saving.register_keras_serializable("keras_mdl_tests")
+class Scale(layers.Layer):
+    """A layer whose variable was given no name, as ConvNeXt's layer scale."""
+
+    def build(self, input_shape):
+        self.gamma = self.add_weight(shape=(input_shape[-1],))
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+
+def test_variables_without_a_name_are_called_by_their_attribute(tmp_path):
+    network = keras.Sequential(
+        [keras.Input((SIZE, SIZE, 3)), layers.Conv2D(4, 3, name="conv"),
+         Scale(name="scale"), layers.GlobalAveragePooling2D(),
+         layers.Dense(3, name="out")]
+    )  # fmt: skip
+    drawn(network)
+    model = from_keras(
+        network, "a", "0..1", roles={"scale": "private"}, verbose=0
+    )
+    assert "domains/a/scale/layer/gamma" in model.variables_by_path("a")
+    wider = model.with_domain("b", 2)
+    wider.save(tmp_path / "m.keras")
+    loaded = keras_mdl.load_model(tmp_path / "m.keras")
+    assert loaded.fingerprint() == wider.fingerprint()
+    # The network that it came from is left as it is, by training too.
+    before = [keras.ops.convert_to_numpy(w) for w in network.weights]
+    fit(compiled(model.for_domain("a", "base"), OPTIMIZERS["adamw"]()))
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
