@@ -18,7 +18,7 @@ def demo(
     overwrite: flags.Overwrite = False,
     console: flags.Shown,
 ):
-    """Train one network on five visual domains, in a few minutes on a CPU.
+    """Train one network on several visual domains, in minutes on a CPU.
 
     Needs no files and no network. Adds domains to a pretrained mobile network
     (or trains the paper's first: --network resnet26), compares each with a
