@@ -24,7 +24,8 @@ def bad_input(**renamed):
     """
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    # (ImportError: an extra that what was named needs.)
+    except (ValueError, TypeError, OSError, ImportError) as error:
         text = message_of(error)
         for argument, flag in renamed.items():
             text = re.sub(rf"(?<![\w.-]){argument}=", f"{flag}=", text)

@@ -66,10 +66,7 @@ class PretrainedTrunk(SavedModel):
         from keras_mdl.runs.pretrained import open_pretrained
 
         with bad_input():
-            try:
-                return open_pretrained(str(self.path), self.input_shape[0])
-            except ImportError as error:
-                raise InputError(str(error)) from error
+            return open_pretrained(str(self.path), self.input_shape[0])
 
 
 def open_trunk(model, size=None):

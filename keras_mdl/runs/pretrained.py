@@ -5,7 +5,7 @@ Importing this loads no backend: commands look a name up before they do.
 
 from types import MappingProxyType
 
-_SIZE = 128  # pixels, where none are given: two milliseconds on a phone
+_SIZE = 128  # pixels, where none are given
 PRETRAINED = MappingProxyType(
     dict.fromkeys(
         (

@@ -20,7 +20,6 @@ class TimeLeft(keras.callbacks.Callback):
     def __init__(self, say=print):
         super().__init__()
         self.say = say
-        self._start = None
 
     def on_train_begin(self, logs=None):
         self._step = 0
@@ -31,7 +30,7 @@ class TimeLeft(keras.callbacks.Callback):
             self._start = time.perf_counter()
         elif self._step == _SKIPPED + _MEASURED:
             seconds = (time.perf_counter() - self._start) / _MEASURED
-            epochs = self.params["epochs"] - getattr(self, "_epoch", 0)
+            epochs = self.params["epochs"] - self._epoch
             left = seconds * self.params["steps"] * epochs
             self.say(f"about {format_duration(left)} for {epochs} epochs")
 

@@ -8,6 +8,7 @@ import sys
 import keras
 import numpy as np
 import pytest
+from drawn_networks import SIZE, assert_same, drawn, pixels, small
 from tiny import (
     OPTIMIZERS,
     changed_owners,
@@ -20,43 +21,6 @@ import keras_mdl
 from keras_mdl.models import from_keras
 
 layers = keras.layers
-SIZE = 8
-
-
-def pixels(n=3, size=SIZE, seed=0):
-    values = np.random.default_rng(seed).uniform(0, 255, (n, size, size, 3))
-    return values.astype("float32")
-
-
-def drawn(network, seed=0):
-    """The network with weights and statistics that show every mistake."""
-    rng = np.random.default_rng(seed)
-    for v in network.weights:
-        shape = tuple(v.shape)
-        if "gamma" in v.name:
-            value = rng.uniform(-0.5, 1.5, shape)  # negative ones too
-        elif "variance" in v.name:
-            value = rng.uniform(0.5, 1.5, shape)
-        elif v.name == "count":
-            continue
-        else:
-            depthwise = len(shape) == 4 and shape[-1] == 1
-            fan = np.prod(shape[: 2 if depthwise else -1])
-            scale = (2 / fan) ** 0.5 if len(shape) > 1 else 0.1
-            value = rng.normal(0, scale, shape)
-        v.assign(value)
-    return network
-
-
-def assert_same(model, network, scaled, size=SIZE):
-    """The first domain's softmax is the network's output."""
-    x = pixels(size=size)
-    expected = keras.ops.convert_to_numpy(network(scaled(x), training=False))
-    (domain, *_) = model.domains
-    logits = model[domain](x, training=False)
-    found = keras.ops.convert_to_numpy(keras.ops.softmax(logits))
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7)
-    assert np.ptp(expected, axis=0).max() > 1e-4  # images differ
 
 
 def everything():
@@ -281,56 +245,6 @@ def test_networks_of_keras_applications(build, scaling, scaled, size):
 # === What the network expects of its pixels ===
 
 
-def small(*more):
-    x = inputs = keras.Input((SIZE, SIZE, 3))
-    for layer in (layers.Conv2D(4, 3, name="conv"), *more):
-        x = layer(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(3, "softmax", name="logits")(x))
-
-
-@pytest.mark.parametrize(
-    ("scaling", "scaled"),
-    [
-        ("0..255", lambda x: x),
-        ("0..1", lambda x: x / 255),
-        ("-1..1", lambda x: x / 127.5 - 1),
-        (((0.1, 0.2, 0.3), 0.5), lambda x: (x / 255 - [0.1, 0.2, 0.3]) / 0.5),
-        ("caffe", lambda x: x[..., ::-1] - [103.939, 116.779, 123.68]),
-    ],
-    ids=["raw", "unit", "symmetric", "mean_std", "caffe"],
-)
-@pytest.mark.parametrize("dtype", ["uint8", "float32"])
-def test_pixels_are_scaled_as_the_network_expects(scaling, scaled, dtype):
-    network = drawn(small())
-    model = from_keras(
-        network, "a", scaling=scaling, input_dtype=dtype, verbose=0
-    )
-    x = np.floor(pixels())
-    expected = network(scaled(x).astype("float32"), training=False)
-    logits = model["a"](x.astype(dtype), training=False)
-    np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(keras.ops.softmax(logits)),
-        keras.ops.convert_to_numpy(expected),
-        rtol=1e-4,
-        atol=1e-5,
-    )
-
-
-def test_adapted_statistics_become_constants(tmp_path):
-    normalize = layers.Normalization()
-    normalize.adapt(pixels(8))
-    x = inputs = keras.Input((SIZE, SIZE, 3))
-    x = layers.GlobalAveragePooling2D()(
-        layers.Conv2D(4, 3, name="conv")(normalize(x))
-    )
-    network = keras.Model(inputs, layers.Dense(3, "softmax")(x))
-    model = from_keras(network, "a", verbose=0)
-    wider = model.with_domain("b", 2)
-    for m in (model, wider):
-        assert_same(m, network, lambda x: x)
-
-
 # === Roles that the caller gives ===
 
 
@@ -420,22 +334,6 @@ def test_a_network_without_a_head_gets_one():
         values(model)["trunk/conv/conv/kernel"],
         keras.ops.convert_to_numpy(network.get_layer("conv").kernel),
     )
-
-
-@pytest.mark.parametrize(
-    ("scaling", "shape"), [((0.5, 0.25), ()), ("imagenet", (1, 1, 3))]
-)
-def test_a_scaling_that_is_the_same_for_all_channels_is_one_number(
-    scaling, shape
-):
-    """Runtimes multiply an image by one number faster than by three."""
-    network = keras.Sequential(
-        [keras.Input((SIZE, SIZE, 3)), layers.Flatten(), layers.Dense(3)]
-    )
-    model = from_keras(network, "a", scaling, verbose=0)
-    steps = model.get_config()["backbone_config"]["steps"]
-    (config,) = (s["layer"]["config"] for s in steps if s["name"] == "scaling")
-    assert np.shape(config["scale"]) == np.shape(config["offset"]) == shape
 
 
 @keras.saving.register_keras_serializable("keras_mdl_tests")

@@ -81,6 +81,7 @@ def add_domain(
             init_from=init_from,
             depthwise=depthwise,
         )
+    outputs.require_room(out, 4 * view.count_params())
     done = inputs.fitted(view, chosen, found, side, training, console, size)
     isolation.record(
         f"{name} trained", wider.fingerprint(), [f"domains/{name}"]

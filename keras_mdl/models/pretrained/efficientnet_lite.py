@@ -15,7 +15,6 @@ from keras_mdl.models.pretrained.weights import assign_torch, require_hash
 class _Variant(NamedTuple):
     width: float
     depth: float
-    size: int
     dropout: float
     file: str
     sha256: str
@@ -23,15 +22,15 @@ class _Variant(NamedTuple):
 
 _VARIANTS = {
     "efficientnet_lite0": _Variant(
-        1.0, 1.0, 224, 0.2, "efficientnet-lite0-57934424.pth",
+        1.0, 1.0, 0.2, "efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "efficientnet_lite1": _Variant(
-        1.0, 1.1, 240, 0.2, "efficientnet-lite1-77cc7160.pth",
+        1.0, 1.1, 0.2, "efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     ),
     "efficientnet_lite2": _Variant(
-        1.1, 1.2, 260, 0.3, "efficientnet-lite2-9656183e.pth",
+        1.1, 1.2, 0.3, "efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }  # fmt: skip
