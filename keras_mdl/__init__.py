@@ -21,6 +21,7 @@ _HOMES = {
     "build_mobilenet_v2": "keras_mdl.models",
     "build_resnet26": "keras_mdl.models",
     "build_timm": "keras_mdl.models",
+    "data_parallel": "keras_mdl.devices",
     "from_keras": "keras_mdl.models",
     "load_model": "keras_mdl.models",
 }
@@ -38,6 +39,7 @@ __all__ = [
     "build_mobilenet_v2",
     "build_resnet26",
     "build_timm",
+    "data_parallel",
     "from_keras",
     "load_model",
 ]

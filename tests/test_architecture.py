@@ -14,11 +14,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "keras_mdl"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
-BELOW = {"domains", "files", "processes", "tables"}
+BELOW = {"devices", "domains", "files", "processes", "tables"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
 ALL |= {"report", "runs"}
 # Part of the package: the parts it may import (itself included).
 MAY_IMPORT = {
+    "devices": set(),
     "files": set(),
     "processes": set(),
     "tables": set(),
@@ -35,6 +36,7 @@ MAY_IMPORT = {
     "__init__": ALL,
 }
 NO_TENSORFLOW = {
+    "devices",
     "files",
     "processes",
     "tables",

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_mdl.devices import replicas
+
 
 @keras.saving.register_keras_serializable("keras_mdl")
 class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -32,6 +34,18 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
     def __init__(self, keep_statistics=False, **kwargs):
         super().__init__(**kwargs)
         self.keep_statistics = keep_statistics
+
+    @property
+    def synchronized(self):
+        """Whether the batch's statistics are those of all devices' images.
+
+        They are wherever TensorFlow trains on several (`MirroredStrategy`).
+        """
+        return self._synchronized or replicas() > 1
+
+    @synchronized.setter
+    def synchronized(self, value):
+        self._synchronized = value
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ import types
 
 import keras
 
+from keras_mdl import devices
 from keras_mdl.models import weight_files
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
 from keras_mdl.models.keras_files import save_atomically
@@ -246,6 +247,7 @@ class PhasedModel(keras.Model):
             if not self._view.nested:
                 # Already done where this call is a part of a traced step.
                 self.owner.running.sync(reader=self)
+            inputs = devices.divided(inputs)
             with self.flags():
                 return super().call(inputs, training=training, mask=mask)
         return super().call(inputs, training=training, mask=mask)
@@ -284,6 +286,15 @@ class PhasedModel(keras.Model):
             kwargs["jit_compile"] = False
         super().compile(optimizer, loss, *args, **kwargs)
 
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """As `keras.Model.compute_loss`; on several devices each image counts
+        the same, however many of them a device has."""
+        if training and devices.replicas() > 1:
+            sample_weight = devices.weights_of_part(y, sample_weight)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
     # === Runs that fail ===
 
     # On JAX Keras takes the variables' values away while it runs, and some
@@ -297,6 +308,7 @@ class PhasedModel(keras.Model):
         """As `keras.Model.fit`. Callbacks may use other views of the model."""
         if not self.attached:
             return super().fit(*args, **kwargs)
+        devices.require_scope(self)
         with self.owner.running.running(self):
             return super().fit(*args, **kwargs)
 

@@ -168,10 +168,10 @@ class StagedFreezing(keras.callbacks.Callback):
             model.jax_state_sync()
         old = model.optimizer
         model.train_only(stage.phase)
-        new = _renewed(old, stage.rate(inner))
         with _scope(model):
+            new = _renewed(old, stage.rate(inner))
             new.build(model.trainable_variables)
-        _hand_over(old, new, model.trainable_variables)
+            _hand_over(old, new, model.trainable_variables)
         model.optimizer = new
         model.compiled = True
         model.make_train_function(force=True)
