@@ -64,8 +64,8 @@ export async function modelFile(
   }
   const {complete} = manifest.domains[name]!;
   if (form === 'packs') {
-    const [pack, base] = contents as [typeof contents[0], typeof contents[0]];
-    const content = await applyPack(pack!, base!, complete, name);
+    const content =
+        await applyPack(contents[0]!, contents[1]!, complete, name);
     return {content, sha256: complete.sha256, form};
   }
   const content = new Uint8Array(await new Blob(contents).arrayBuffer());

@@ -19,7 +19,8 @@ class Page {
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly store: Store, private release: Release) {
-    store.onFetched = () => this.showBytes();
+    store.onFetched = () =>
+        view.fact('fetched', view.bytes(store.fetched));
     this.use(release);
   }
 
@@ -33,8 +34,7 @@ class Page {
     this.network?.delete();
     this.network = null;
     const names = Object.keys(this.manifest.domains);
-    const wanted = this.domain || new URLSearchParams(location.search).get('domain');
-    this.domain = names.includes(wanted!) ? wanted! : names[0]!;
+    if (!names.includes(this.domain)) this.domain = names[0]!;
     view.showDomains(
         this.manifest, this.domain, name => this.does(() => this.choose(name)));
     const {version, mode} = this.manifest;
@@ -86,7 +86,7 @@ class Page {
       throw error;
     }
     view.say(this.picture || this.camera.on ? '' : 'Ready for a picture.');
-    await this.showBytes();
+    await this.offerToKeep();
     await this.classify();
   }
 
@@ -122,6 +122,7 @@ class Page {
     await this.camera.start();
     element('camera').textContent = 'Stop';
     element('drop').classList.add('live');
+    element('scores').ariaLive = 'off';  // not every frame
     const frame = () => {
       if (!this.camera.on) return;
       void this.does(() => this.classify())
@@ -136,7 +137,7 @@ class Page {
       await modelFile(this.store, this.manifest, name);
     }
     view.say('All domains work offline now.');
-    await this.showBytes();
+    await this.offerToKeep();
   }
 
   async lookForUpdate() {
@@ -164,6 +165,7 @@ class Page {
     this.camera.stop();
     element('camera').textContent = 'Camera';
     element('drop').classList.remove('live');
+    element('scores').ariaLive = 'polite';
   }
 
   private scores(rgb: Uint8Array<ArrayBuffer>) {
@@ -180,16 +182,13 @@ class Page {
     return new Uint8Array(height * width * 3);
   }
 
-  private async showBytes() {
-    view.fact('fetched', view.bytes(this.store.fetched));
-    let missing = 0;
-    const counted = new Set<string>();
-    for (const name of Object.keys(this.manifest.domains))
-      if (await missingBytes(this.store, this.manifest, name)) {
-        counted.add(name);
-        missing += await missingBytes(this.store, this.manifest, name);
-      }
-    element('keep').hidden = missing === 0;
+  /** Offers to keep all domains while some are not. */
+  private async offerToKeep() {
+    const {store, manifest} = this;
+    const missing = await Promise.all(
+        Object.keys(manifest.domains)
+            .map(name => missingBytes(store, manifest, name)));
+    element('keep').hidden = missing.every(bytes => bytes === 0);
   }
 }
 
@@ -224,7 +223,8 @@ function listen(page: Page) {
     body.classList.remove('over');
     openAll(event.dataTransfer?.files);
   });
-  document.addEventListener('paste', event => openAll(event.clipboardData?.files));
+  document.addEventListener(
+      'paste', event => openAll(event.clipboardData?.files));
 }
 
 /** The export's folder: `?export=...` of the page's address, or `export/`. */

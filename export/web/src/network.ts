@@ -1,6 +1,11 @@
 /** A domain's network on LiteRT.js. */
 
-import {type CompiledModel, loadAndCompile, loadLiteRt, Tensor} from '@litertjs/core';
+import {
+  type CompiledModel,
+  loadAndCompile,
+  loadLiteRt,
+  Tensor,
+} from '@litertjs/core';
 
 import type {ModelFile} from './domains.js';
 import type {Manifest} from './manifest.js';
@@ -29,10 +34,11 @@ export class Network {
    * @param name The domain: the name of its signature in the file.
    * @param rgb 0..255, row by row; the network normalises.
    */
-  async scores(name: string, rgb: Uint8Array<ArrayBuffer>): Promise<Float32Array> {
-    if (!Object.hasOwn(this.model.signatures, name))
+  async scores(name: string, rgb: Uint8Array<ArrayBuffer>) {
+    const {signatures} = this.model;
+    if (!Object.hasOwn(signatures, name))
       throw new Error(
-          `The file holds the networks ${Object.keys(this.model.signatures)}. ` +
+          `The file holds the networks ${Object.keys(signatures)}. ` +
           `Expected: ${name}`);
     const {shape, dtype} = this.manifest.input;
     const input = new Tensor(

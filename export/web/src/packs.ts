@@ -1,6 +1,11 @@
 /** A pack: a file as its difference from a file that is here already. */
 
-import {createDCtx, decompressUsingDict, freeDCtx, init} from '@bokuweb/zstd-wasm';
+import {
+  createDCtx,
+  decompressUsingDict,
+  freeDCtx,
+  init,
+} from '@bokuweb/zstd-wasm';
 
 import type {Digest} from './manifest.js';
 import {checkSha256, DamagedError, sha256} from './store.js';
@@ -51,9 +56,11 @@ export async function applyPack(
 
 function split(pack: Uint8Array<ArrayBuffer>, what: string) {
   const ascii = new TextDecoder();
-  const length = pack.length < START || ascii.decode(pack.slice(0, 8)) !== MAGIC ?
-      -1 : new DataView(pack.buffer, pack.byteOffset).getUint32(8, true);
-  if (length < 0 || length > Math.min(MAX_HEADER, pack.length - START))
+  const begins = pack.length >= START &&
+      ascii.decode(pack.subarray(0, 8)) === MAGIC;
+  const view = new DataView(pack.buffer, pack.byteOffset);
+  const length = begins ? view.getUint32(8, true) : 0;
+  if (!begins || length > Math.min(MAX_HEADER, pack.length - START))
     throw new DamagedError(`The pack of ${what} does not begin as packs do`);
   const text = ascii.decode(pack.subarray(START, START + length));
   const header: {format?: string, base?: Digest, result?: Digest} =

@@ -7,6 +7,9 @@ const MANIFEST = 'manifest.json';
 /** The bytes of a file that are not those of the manifest. */
 export class DamagedError extends Error {}
 
+/** No answer: the device is offline, or the server is away. */
+export class OfflineError extends Error {}
+
 export class Store {
   /** Bytes of the export that came over the network in this visit. */
   fetched = 0;
@@ -22,7 +25,8 @@ export class Store {
    * kept, and all else works.
    */
   static async open(base: URL): Promise<Store> {
-    const cache = await caches.open(`keras-mdl export ${base}`).catch(() => null);
+    const cache =
+        await caches.open(`keras-mdl export ${base}`).catch(() => null);
     return new Store(base, cache);
   }
 
@@ -62,6 +66,8 @@ export class Store {
     const text = await response.text();
     if (text.length > MAX_BYTES)
       throw new Error(`${MANIFEST} has more than ${MAX_BYTES} bytes`);
+    if (text !== await this.installed())
+      this.count(new TextEncoder().encode(text).length);
     return text;
   }
 
@@ -77,6 +83,11 @@ export class Store {
     for (const {url} of await this.cache?.keys() ?? [])
       if (url !== this.url(MANIFEST) && !wanted.has(url))
         await this.cache?.delete(url);
+  }
+
+  private count(bytes: number) {
+    this.fetched += bytes;
+    this.onFetched();
   }
 
   private url(name: string): string {
@@ -98,7 +109,8 @@ export class Store {
     try {
       response = await fetch(url, {cache});
     } catch {
-      throw new TypeError(`${path} cannot be fetched: is the network there?`);
+      throw new OfflineError(
+          `${path} cannot be fetched: is the network there?`);
     }
     if (!response.ok)
       throw new Error(`${url}: the server answers ${response.status}`);
@@ -114,8 +126,7 @@ export class Store {
     for (;;) {
       const {done, value} = await reader.read();
       if (done) break;
-      this.fetched += value.length;
-      this.onFetched();
+      this.count(value.length);
       if (received + value.length <= bytes) content.set(value, received);
       received += value.length;
       if (received > bytes) await reader.cancel();

@@ -3,7 +3,7 @@
 import {missingBytes, modelFile} from './domains.js';
 import {type Manifest, parseManifest} from './manifest.js';
 import {Network} from './network.js';
-import type {Store} from './store.js';
+import {OfflineError, type Store} from './store.js';
 
 export interface Release {
   manifest: Manifest;
@@ -27,7 +27,8 @@ export async function newest(store: Store): Promise<Release> {
     offered = await store.offered();
   } catch (error) {
     if (text === null) throw error;
-    const note = error instanceof TypeError ? 'offline' : String(error);
+    const note =
+        error instanceof OfflineError ? 'offline' : (error as Error).message;
     return {manifest: parseManifest(text), note};
   }
   if (text === null) {
