@@ -4,11 +4,9 @@ Its sources are in `export/web/`; what `npm run build` makes of them lies in
 `web/` beside this file, LiteRT.js included. Needs Python alone.
 """
 
-import contextlib
 import functools
 import hashlib
 import http.server
-import importlib.resources
 import pathlib
 import shutil
 import urllib.parse
@@ -17,7 +15,8 @@ from keras_mdl_export.manifest import Manifest
 from keras_mdl_export.manifest_schema import MANIFEST, SIGNATURE
 from keras_mdl_export.reading import read_bounded, read_verified
 
-PAGE = "page.js"  # every folder with the page has it
+MARKER = "page.js"  # every folder with the page has it
+_PAGE = str(pathlib.Path(__file__).with_name("web"))
 _TYPES = {
     ".wasm": "application/wasm",
     ".js": "text/javascript",
@@ -45,7 +44,9 @@ def server(folder, port=0):
     folder = pathlib.Path(folder).resolve()
     Manifest.read(folder)
     key = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    handler = functools.partial(_Handler, folders={f"export-{key}": folder})
+    handler = functools.partial(
+        _Handler, directory=_PAGE, folders={f"export-{key}": str(folder)}
+    )
     made = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
     made.daemon_threads = True
     return made, f"http://localhost:{made.server_port}/?export=export-{key}"
@@ -69,8 +70,8 @@ def write_site(folder, out, overwrite=False):
 
     folder = pathlib.Path(folder)
     manifest = Manifest.read(folder)
-    with atomic_folder(out, PAGE, overwrite) as hidden, _page() as page:
-        shutil.copytree(page, hidden, dirs_exist_ok=True)
+    with atomic_folder(out, MARKER, overwrite) as hidden:
+        shutil.copytree(_PAGE, hidden, dirs_exist_ok=True)
         for path in manifest.files:
             content = read_verified(folder, manifest, path)
             target = hidden / "export" / path
@@ -80,11 +81,6 @@ def write_site(folder, out, overwrite=False):
             if (folder / name).exists():
                 content = read_bounded(folder, name, limit=2**21)
                 (hidden / "export" / name).write_bytes(content)
-
-
-def _page():
-    page = importlib.resources.files("keras_mdl_export") / "web"
-    return importlib.resources.as_file(page)
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
@@ -97,10 +93,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
     def __init__(self, *args, folders, **kwargs):
         self._folders = folders
-        self._open = contextlib.ExitStack()
-        page = self._open.enter_context(_page())
-        with self._open:
-            super().__init__(*args, directory=page, **kwargs)
+        super().__init__(*args, **kwargs)  # which answers already
 
     def send_head(self):
         # Another site's name that leads here (DNS rebinding) gets nothing.

@@ -25,6 +25,7 @@ PLACES = {
     "packs": ["packs/dtd.pack", "parts/trunk.bin"],
 }
 ORIENTATION = 0x0112  # EXIF: how the camera was held
+TIMES = iter(range(2**31, 2**32, 60))
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +89,13 @@ def same_scores(page, classifier, image):
         assert score == pytest.approx(100 * scores[name], abs=0.11)
 
 
-def put(source, folder, clock=iter(range(2**31, 2**32, 60))):
+def put(source, folder):
     """Publishes an export in the place of another."""
     if source != folder:
         shutil.rmtree(folder)
         shutil.copytree(source, folder)
     # Web servers tell files of one second apart by size, if at all.
-    os.utime(folder / "manifest.json", (next(clock),) * 2)
+    os.utime(folder / "manifest.json", (next(TIMES),) * 2)
 
 
 def test_it_answers_as_python_does_on_what_training_saw(
