@@ -119,7 +119,7 @@ def test_it_answers_as_python_does_on_what_training_saw(
 
 
 @pytest.mark.parametrize(
-    ("form", "dtype"), zip(FORMS, ("uint8", "float32") * 2, strict=True)
+    ("form", "dtype"), list(zip(FORMS, ("uint8", "float32") * 2, strict=True))
 )
 def test_every_form_answers(tmp_path, photos, visit, form, dtype):
     forms = ("parts", "packs") if form == "packs" else (form,)
