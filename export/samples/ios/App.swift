@@ -15,7 +15,7 @@ struct ContentView: View {
     let classifier: Classifier
     @State private var domain = ""
     @State private var image: UIImage?
-    @State private var source: UIImagePickerController.SourceType?
+    @State private var source: Source?
 
     var names: [String] { classifier.manifest.domains.keys.sorted() }
 
@@ -35,18 +35,19 @@ struct ContentView: View {
             ForEach(best, id: \.0) { name, score in
                 Text("\(name)  \(score, format: .percent.precision(.fractionLength(1)))")
             }
-            Button("Photo") { source = .photoLibrary }
-            Button("Camera") { source = .camera }
+            Button("Photo") { source = Source(type: .photoLibrary) }
+            Button("Camera") { source = Source(type: .camera) }
                 .disabled(!UIImagePickerController.isSourceTypeAvailable(.camera))
         }
         .padding()
         .onAppear { domain = names[0] }
-        .sheet(item: $source) { Picture(source: $0, image: $image) }
+        .sheet(item: $source) { Picture(source: $0.type, image: $image) }
     }
 }
 
-extension UIImagePickerController.SourceType: @retroactive Identifiable {
-    public var id: Int { rawValue }
+struct Source: Identifiable {
+    let type: UIImagePickerController.SourceType
+    var id: Int { type.rawValue }
 }
 
 struct Picture: UIViewControllerRepresentable {
