@@ -212,6 +212,7 @@ def test_an_update_arrives_by_pack_whole_or_not_at_all(
     put(folder, folder)
     page.press("update")
     assert "is for another result" in page.text("note")
+    assert not page.shows("insist")
     pack.write_bytes(good)
     put(later, folder)
     site.asked.clear()
@@ -233,6 +234,22 @@ def test_an_update_arrives_by_pack_whole_or_not_at_all(
     page.press("insist")
     page.wait()
     assert page.text("version") == "1 (float32)"
+
+
+def test_what_an_older_page_has_kept_is_replaced(folder, visit):
+    page, _ = visit(folder)
+    page.tab.evaluate(
+        """async () => {
+          for (const name of await caches.keys())
+            if (name.startsWith('keras-mdl export'))
+              for (const {url} of await (await caches.open(name)).keys())
+                if (url.endsWith('manifest.json'))
+                  await (await caches.open(name)).put(
+                      url, new Response('{"format": "keras_mdl.export/1"}'));
+        }"""
+    )
+    page.reload()
+    assert (page.text("error"), page.text("version")) == ("", "1 (float32)")
 
 
 def test_what_is_no_export_is_said(folder, visit):

@@ -136,6 +136,7 @@ class Page {
       view.say(`fetching ${name} ...`);
       await modelFile(this.store, this.manifest, name);
     }
+    await navigator.storage?.persist?.();  // some browsers ask for it
     view.say('All domains work offline now.');
     await this.offerToKeep();
   }
@@ -242,7 +243,6 @@ async function main() {
         'Browsers check hashes and give a camera only to pages from https:// ' +
         `or http://localhost. This one comes from ${location.origin}`);
   void navigator.serviceWorker?.register('sw.js').catch(console.warn);
-  void navigator.storage?.persist?.().catch(() => false);
   const store = await Store.open(exportUrl());
   const page = new Page(store, await newest(store));
   listen(page);

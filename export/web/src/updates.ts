@@ -22,21 +22,17 @@ export interface Release {
  */
 export async function newest(store: Store): Promise<Release> {
   const text = await store.installed();
+  const old = text === null ? null : readable(text);
   let offered: string;
   try {
     offered = await store.offered();
   } catch (error) {
-    if (text === null) throw error;
+    if (!old) throw error;
     const note =
         error instanceof OfflineError ? 'offline' : (error as Error).message;
-    return {manifest: parseManifest(text), note};
+    return {manifest: old, note};
   }
-  if (text === null) {
-    const manifest = parseManifest(offered);
-    await store.install(offered);
-    return {manifest, note: ''};
-  }
-  const old = parseManifest(text);
+  if (!old) return insist(store, offered);
   if (offered === text) return {manifest: old, note: ''};
   let manifest: Manifest;
   try {
@@ -50,19 +46,28 @@ export async function newest(store: Store): Promise<Release> {
     await prepare(store, old, manifest);
   } catch (error) {
     const note = `an update was not installed: ${(error as Error).message}`;
-    return {manifest: old, note, refused: offered};
+    return {manifest: old, note};
   }
   await store.install(offered);
   await store.sweep(manifest.files);
   return {manifest, note: `updated from version ${old.version}`};
 }
 
-/** Takes an export that `newest` has refused; what was kept is removed. */
+/** Takes an export whatever was there; what it does not need is removed. */
 export async function insist(store: Store, offered: string): Promise<Release> {
   const manifest = parseManifest(offered);
   await store.install(offered);
   await store.sweep(manifest.files);
   return {manifest, note: ''};
+}
+
+/** What an older page has installed may be in another format. */
+function readable(text: string): Manifest|null {
+  try {
+    return parseManifest(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Fetches and runs what the old export has here, in its new state. */
