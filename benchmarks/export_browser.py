@@ -30,6 +30,12 @@ from keras_mdl.data.resize import resized
 PICTURE = stored.RESULTS.parents[1] / "docs" / "guide" / "page.png"
 LARGER = 2.5  # than the network's input, so that there is something to shrink
 ROUNDS = 9
+SEEN = """() => {
+  const canvas = document.getElementById('seen');
+  const {data} = canvas.getContext('2d')
+      .getImageData(0, 0, canvas.width, canvas.height);
+  return Array.from(data.filter((_, i) => i % 4 < 3));
+}"""
 
 
 def main():
@@ -52,10 +58,19 @@ def main():
         tab = browser.new_page(viewport={"width": 960, "height": 680})
         tab.goto(url)
         ready(tab)
-        classifiers = load(args.export)
+        classifiers, fetched = load(args.export), {}
+        for name in classifiers:
+            choose(tab, name)
+            time_and_bytes = fact(tab, "switch")
+            fetched[name] = time_and_bytes.split(", ")[1].split(" fetched")[0]
         rows = [
-            measure(tab, classifier, args.images, browser.version)
-            for classifier in classifiers.values()
+            {
+                **measure(tab, classifier, args.images),
+                "first_fetched": fetched[name],
+                "form": fact(tab, "form"),
+                "chromium": browser.version,
+            }
+            for name, classifier in classifiers.items()
         ]
         tab.mouse.click(1, 1)
         tab.screenshot(path=PICTURE)
@@ -64,15 +79,14 @@ def main():
     stored.append(args.out, [{**row, **environment()} for row in rows])
 
 
-def measure(tab, classifier, count, browser):
-    """A domain's row."""
+def measure(tab, classifier, count):
+    """Answers and times of a domain."""
     name, size = classifier.name, classifier.input_shape[1]
     choose(tab, name)
-    first = fact(tab, "switch").split(", ")[1].removesuffix(" fetched")
     data = embedded.load(name, size=int(LARGER * size))
     images = data.images("validation")
     chosen = range(0, len(images), max(1, len(images) // count))[:count]
-    same, worst, times = 0, 0.0, []
+    same, worst, times, alike = 0, 0.0, [], 0
     with tempfile.TemporaryDirectory() as folder:
         for i in chosen:
             path = pathlib.Path(folder, f"{i}.png")
@@ -83,6 +97,7 @@ def measure(tab, classifier, count, browser):
             pixels = centre(resized(images[i], size), (size, size))
             (best, score), *_ = classifier.top(pixels)
             same += label == best
+            alike += tab.evaluate(SEEN) == pixels.ravel().tolist()
             worst = max(worst, abs(float(percent.rstrip(" %")) - 100 * score))
             times.append(milliseconds(fact(tab, "time")))
     other = next(
@@ -101,13 +116,11 @@ def measure(tab, classifier, count, browser):
         "domain": name,
         "classes": len(classifier.classes),
         "images": len(chosen),
+        "same_pixels": alike,
         "same_class": same,
         "max_percent": round(worst, 2),
-        "first_fetched": first,
-        "form": fact(tab, "form"),
         "switch_ms": statistics.median(again),
         "picture_ms": round(statistics.median(times), 1),
-        "chromium": browser,
     }
     print(row, flush=True)
     return row

@@ -216,6 +216,7 @@ def browser_table():
         [
             r["domain"],
             r["classes"],
+            f"{r['same_pixels']} of {r['images']}",
             f"{r['same_class']} of {r['images']}",
             r["max_percent"],
             r["first_fetched"],
@@ -225,8 +226,8 @@ def browser_table():
         for r in rows
     ]
     return stored.markdown(
-        ["domain", "classes", "same class as Python",
-         "largest difference, points", "fetched when first chosen",
+        ["domain", "classes", "same pixels as training",
+         "same class as Python", "largest difference, points", "fetched when first chosen",
          "chosen again, ms", "a picture, ms"],
         lines,
         "An export of `keras-mdl demo --network resnet26`. Validation images, "
