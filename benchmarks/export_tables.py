@@ -227,8 +227,8 @@ def browser_table():
     ]
     return stored.markdown(
         ["domain", "classes", "same pixels as training",
-         "same class as Python", "largest difference, points", "fetched when first chosen",
-         "chosen again, ms", "a picture, ms"],
+         "same class as Python", "largest difference, points",
+         "fetched when first chosen", "chosen again, ms", "a picture, ms"],
         lines,
         "An export of `keras-mdl demo --network resnet26`. Validation images, "
         "drawn 2.5 times as large as the network takes them, opened as files; "
