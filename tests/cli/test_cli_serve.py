@@ -31,7 +31,7 @@ def test_it_serves_until_it_is_interrupted(export):
         assert url.startswith(f"http://localhost:{port}/?export=")
         with urllib.request.urlopen(url) as answer:
             assert b"keras_mdl" in answer.read()
-        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
         assert running.wait() == 0
 
 
