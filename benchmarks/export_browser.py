@@ -133,16 +133,20 @@ def measure(tab, classifier, count):
 
 
 def draw(tab, name):
-    """The page with the most contrasty of a domain's images."""
+    """The page with the most colourful of a domain's images."""
     choose(tab, name)
     images = embedded.load(name, size=160).images("validation")
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "picture.png")
-        Image.fromarray(max(images, key=lambda x: x.std())).save(path)
+        Image.fromarray(max(images, key=_colour)).save(path)
         tab.set_input_files("#file", path)
         ready(tab)
     tab.evaluate("document.activeElement.blur()")
     tab.screenshot(path=PICTURE, full_page=True)
+
+
+def _colour(image):
+    return (image.max(-1) - image.min(-1)).mean()
 
 
 def choose(tab, name):

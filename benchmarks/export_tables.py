@@ -230,7 +230,7 @@ def browser_table():
          "same class as Python", "largest difference, points",
          "fetched when first chosen", "chosen again, ms", "a picture, ms"],
         lines,
-        "An export of `keras-mdl demo --network resnet26`. Validation images, "
+        "The export of `keras-mdl demo`. Validation images, "
         "drawn 2.5 times as large as the network takes them, opened as files; "
         "the difference is that of the best class's score, which the page "
         "shows to 0.1. Where the class is another one, Python's two scores "
