@@ -48,7 +48,7 @@ await writeFile(`${OUT}/NOTICE.txt`, await notice());
 // From what it was built; a test compares it with the sources.
 const sources = {};
 for (const file of [...(await filesOf(SRC)).map(f => `${SRC}/${f}`),
-                    'build.mjs', 'package-lock.json'])
+                    'build.mjs', 'licences.txt', 'package-lock.json'])
   sources[file] =
       createHash('sha256').update(await readFile(file)).digest('hex');
 await writeFile(
@@ -73,11 +73,5 @@ async function notice() {
         JSON.parse(await readFile(`${folder}/package.json`, 'utf8'));
     text.push(`${name} ${version} (${license})`);
   }
-  text.push(
-      '', 'LiteRT.js: Copyright Google LLC, Apache License 2.0,',
-      'https://www.apache.org/licenses/LICENSE-2.0',
-      'zstd-wasm: Copyright bokuweb, MIT License; it holds zstd,',
-      'Copyright Meta Platforms, Inc. and affiliates, BSD 3-Clause License.',
-      '');
-  return text.join('\n');
+  return [...text, '', await readFile('licences.txt', 'utf8')].join('\n');
 }

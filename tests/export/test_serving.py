@@ -59,6 +59,7 @@ def test_the_page_was_built_from_these_sources():
         for path in [
             *SOURCES.glob("src/**/*"),
             SOURCES / "build.mjs",
+            SOURCES / "licences.txt",
             SOURCES / "package-lock.json",
         ]
     }
