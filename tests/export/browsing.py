@@ -20,7 +20,7 @@ _FLAGS = (
 def found():
     """Path of Chromium; skips the test where it or Playwright is missing."""
     if importlib.util.find_spec("playwright") is None:
-        pytest.skip("needs the package `playwright`")
+        pytest.skip("needs the package `playwright` (extra `dev`)")
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         pytest.skip(f"needs a browser: {', '.join(_NAMES)}")
@@ -30,12 +30,11 @@ def found():
 @contextlib.contextmanager
 def chromium():
     """A `playwright` browser, without a window."""
+    path = found()
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found(), args=_FLAGS
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
         yield browser
         browser.close()
 

@@ -25,7 +25,8 @@ class Classifier(assets: AssetManager) : AutoCloseable {
 
     /** The best `k` classes of a picture that has yet to be turned by `degrees`. */
     fun top(domain: String, picture: Bitmap, degrees: Int, k: Int = 3): List<Pair<String, Float>> {
-        val classes = manifest.getJSONObject("domains").getJSONObject(domain).getJSONArray("classes")
+        val classes = manifest.getJSONObject("domains").getJSONObject(domain)
+            .getJSONArray("classes")
         val shape = input.getJSONArray("shape")
         val upright = picture.turned(degrees)
         val argb = IntArray(upright.width * upright.height)
