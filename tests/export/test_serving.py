@@ -88,7 +88,7 @@ def test_its_types_are_those_of_the_manifest():
     types = re.sub(r"/\*\*.*?\*/", "", types, flags=re.DOTALL)
     blocks = re.findall(r"export interface \w+ {\n(.*?)\n}\n", types, re.DOTALL)
     names = set(re.findall(r"[\s{;](\w+)\??: ", "\n".join(blocks)))
-    assert keys == names
+    assert keys <= names  # (what is optional may come later)
     for name, value in (
         ("FORMAT", manifest_schema.FORMAT),
         ("TRUNK", manifest_schema.TRUNK),

@@ -29,6 +29,16 @@ export interface Sharing {
   unshared?: Record<string, string>;
 }
 
+/** How coarse a domain's own numbers are, where they were made coarser. */
+export interface PrivateBits {
+  name: string;
+  kernels: number;
+  depthwise: number | null;
+  mantissa: number;
+  images: number;
+  lost: number;
+}
+
 export interface Domain {
   /** Names, in the order of the scores. */
   classes: string[];
@@ -40,6 +50,7 @@ export interface Domain {
   /** Path of the file that the pack is based on. */
   pack_base?: string;
   sharing?: Sharing;
+  private_bits?: PrivateBits;
   verification?: Record<string, number | null>;
 }
 
