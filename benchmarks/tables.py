@@ -18,7 +18,7 @@ ROOT = HERE.parent
 PAGES = (
     ROOT / "README.md",
     ROOT / "export" / "README.md",
-    *sorted((ROOT / "docs" / "results").glob("*.md")),
+    *sorted((ROOT / "docs").glob("*/*.md")),
 )
 METHODS = ("classifier_only", "pointwise_sharing", "individual")
 

@@ -62,6 +62,9 @@ def demo(
         )
     seconds = time.perf_counter() - start
     model = path / "model.keras"
+    served = f"  keras-mdl serve {path / 'export'}\n"
+    if not contents.export:
+        served = ""
     console.say(
         f"\n{summary_text(contents)}\n"
         f"{path / 'report.html'}: the report, {seconds:.0f} s in all\n\n"
@@ -72,6 +75,7 @@ def demo(
         f"{settings.domains[0]}\n"
         f"  keras-mdl add-domain {model} --data YOUR/CLASS/FOLDERS "
         "--out mine.keras\n"
+        f"{served}"
         f"  tensorboard --logdir {path / 'tensorboard'}"
     )
     return {
