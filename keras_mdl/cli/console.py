@@ -16,6 +16,7 @@ class Console:
     def __init__(self, as_json=False):
         self.as_json = as_json
         self._stdout = sys.stdout
+        self.contexts = contextlib.ExitStack()  # left when the command ends
 
     def running(self):
         """With `--json`, everything printed meanwhile goes to stderr."""

@@ -134,6 +134,8 @@ class Training:
     """for this domain (default: the recipe's)"""
     seed: SeedInt = 0
     """of weights, order and augmentation"""
+    devices: PositiveInt | None = None
+    """GPUs that train, each with a part of every batch (default: one)"""
     tensorboard: pathlib.Path | None = None
     """folder to write TensorBoard logs to"""
 

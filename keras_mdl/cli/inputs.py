@@ -149,6 +149,15 @@ def published_side(recipe, name):
     return crop[0] if same else None
 
 
+def use_devices(training, console):
+    """Builds, trains and checks on `--devices` until the command ends."""
+    if training.devices is not None:
+        from keras_mdl.devices import data_parallel
+
+        with bad_input():
+            console.contexts.enter_context(data_parallel(training.devices))
+
+
 def callbacks(training, domain):
     """The callbacks that the flags of a training ask for."""
     if training.tensorboard is None:

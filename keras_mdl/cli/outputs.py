@@ -45,7 +45,8 @@ def writes_file(verb):
             if out.suffix == ".keras" and model and model.exists():
                 with bad_input():
                     require_room(out, model.stat().st_size)
-            result = verb(*args, **kwargs)
+            with given["console"].contexts:
+                result = verb(*args, **kwargs)
             command = verb.__name__.replace("_", "-")
             try:
                 write_record(record, command, settings_of(given), result=result)

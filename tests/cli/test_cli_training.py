@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import pytest
 import tiny
 import yaml
@@ -83,13 +84,22 @@ def test_violated_isolation_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_tensorboard_and_embedded_data(run, base, tmp_path):
-    status, _, err = run(
+def test_tensorboard_devices_and_embedded_data(run, base, tmp_path):
+    command = (
         "add-domain", "--model", base, "--data", "embedded:digits", "--out",
         tmp_path / "m.keras", "--epochs", 1, "--tensorboard", tmp_path / "tb",
     )  # fmt: skip
+    status, _, err = run(*command, "--devices", 99)
+    assert status == 2
+    assert "Received: 99. Devices: " in err
+    assert not list(tmp_path.glob("m*"))
+    status, _, err = run(*command, "--devices", 1)
     assert status == 0, err
     assert list((tmp_path / "tb" / "digits").rglob("events*"))
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        assert not tf.distribute.has_strategy()
 
 
 def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):

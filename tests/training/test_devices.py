@@ -38,7 +38,7 @@ def test_two_devices_give_what_one_gives_killed_and_resumed_too(one, tmp_path):
 @pytest.mark.parametrize("devices", [0, 99, ["GPU:7"], []])
 def test_devices_that_are_not_there_are_refused(devices):
     with (
-        pytest.raises(ValueError, match="(?i)expected .*cpu:0|1 to 1 devices"),
+        pytest.raises(ValueError, match=r"(?i)expected .*cpu:0|1 to 1 devices"),
         keras_mdl.data_parallel(devices),
     ):
         raise AssertionError("never entered")

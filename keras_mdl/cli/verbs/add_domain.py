@@ -1,6 +1,6 @@
 """`keras-mdl add-domain`."""
 
-from keras_mdl.cli import flags, inputs, outputs
+from keras_mdl.cli import backend, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_trunk
 
@@ -53,6 +53,8 @@ def add_domain(
             f"The model has a domain {name!r} already: give the new one "
             "another --name"
         )
+    backend.load_backend()
+    inputs.use_devices(training, console)
     loaded = saved.load()
     import keras
 

@@ -41,6 +41,7 @@ def train(
         console, data, size or _SIZE, reading, training, domain
     )
     backend.load_backend()
+    inputs.use_devices(training, console)
     import keras
 
     from keras_mdl.runs.isolation import IsolationTable
