@@ -25,9 +25,9 @@ def _number(kind, expected, valid):
     return Annotated[kind, Parameter(converter=convert, n_tokens=1)]
 
 
-def _written(suffix, what):
+def _written(suffix, what, more=""):
     def check(type_, path):
-        if path.suffix != suffix:
+        if path is not None and path.suffix != suffix:
             raise ValueError(
                 f"expected a file name that ends in {suffix}, "
                 f"received: {str(path)!r}"
@@ -36,7 +36,7 @@ def _written(suffix, what):
     return _told(
         Annotated[pathlib.Path, Parameter(validator=check)],
         f"{what} to write, NAME{suffix}; settings and versions go beside it, "
-        f"to NAME{suffix}.run.yaml",
+        f"to NAME{suffix}.run.yaml{more}",
     )
 
 
@@ -55,8 +55,14 @@ Shown = Annotated[Console, Parameter(parse=False)]
 
 Model = _told(pathlib.Path, "a saved multi-domain model, NAME.keras")
 ModelOut = _written(".keras", "the model")
+TrainedOut = _written(".keras", "the model", " (required but with --check)")
 DomainOut = _written(".safetensors", "the domain")
 ResultsOut = _written(".json", "the file")
+Check = _told(
+    Switch,
+    "say what is wrong with the images, how many steps the training would "
+    "have and how long it would take, and end: nothing is written",
+)
 Overwrite = _told(Switch, "replace existing outputs")
 Size = _told(
     PositiveInt, "side of the images in pixels, for models that take any"

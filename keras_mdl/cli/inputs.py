@@ -2,7 +2,7 @@
 
 import os
 
-from keras_mdl.cli.backend import quiet_import
+from keras_mdl.cli.backend import load_backend
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.flags import SPEC
 
@@ -10,15 +10,19 @@ from keras_mdl.cli.flags import SPEC
 OPEN_SIDE = 72
 
 
-def open_data(console, specs, size, reading, flip=None, name=None):
-    """`DomainData` of each of the `specs` of `--data`, all images read."""
+def open_data(
+    console, specs, size, reading, flip=None, name=None, skip_bad=False
+):
+    """`DomainData` of each of the `specs` of `--data`, all images read.
+
+    Nothing but TFDS needs TensorFlow here.
+    """
     for spec in specs:  # before anything is loaded for it
         path = spec.rpartition("=")[2].removeprefix("folder:")
         if ":" not in path and not any(map(os.path.isdir, (path, spec))):
             raise InputError(f"No such folder: {path}. --data takes {SPEC}")
-    quiet_import("keras_mdl.data")
     from keras_mdl.data import load
-    from keras_mdl.data.specs import options_of
+    from keras_mdl.data.specs import options_of, reads_tfds
 
     given = {**vars(reading), "flip": flip}
     given = {k: v for k, v in given.items() if v is not None}
@@ -37,6 +41,10 @@ def open_data(console, specs, size, reading, flip=None, name=None):
             if spec.rpartition("=")[2].startswith("embedded:"):
                 # Drawn at the size of the network rather than resized to it.
                 options["size"] = max(size, 16)
+            if skip_bad and "on_bad_image" in takes:
+                options.setdefault("on_bad_image", "skip")
+            if reads_tfds(spec):
+                load_backend()  # it loads TensorFlow, with its notes
             with console.warnings():
                 data = load(spec, **options)
             if data.skipped:
@@ -49,11 +57,30 @@ def open_data(console, specs, size, reading, flip=None, name=None):
     return found
 
 
-def open_training_data(console, spec, size, reading, training, name=None):
-    """`open_data` of one specification to train on."""
-    (data,) = open_data(console, [spec], size, reading, training.flip, name)
+def open_training_data(
+    console, spec, size, reading, training, name=None, check=False
+):
+    """`open_data` of one specification to train on; says what is wrong.
+
+    With `check` bad images are told of rather than refused.
+
+    Returns:
+        The `DomainData`, and the `Finding`s.
+    """
+    (data,) = open_data(
+        console, [spec], size, reading, training.flip, name, skip_bad=check
+    )
     require_labels(data, "train")
-    return data
+    from keras_mdl.data import check as findings_of
+
+    findings = findings_of(data)
+    for finding in findings:
+        # (Those left out have been named.)
+        if finding.kind != "unreadable":
+            console.warn(finding)
+    if check:
+        console.say(f"{data}\n{len(findings) or 'no'} warnings")
+    return data, findings
 
 
 def require_labels(data, *splits):
@@ -168,35 +195,55 @@ def callbacks(training, domain):
     return [keras.callbacks.TensorBoard(folder, write_graph=False)]
 
 
-def fitted(view, recipe, data, side, training, console, size=None):
+def fitted(view, recipe, data, side, training, console, size=None, check=False):
     """`keras_mdl.runs.fitting.fit` as the flags of a training say.
 
     It chooses the input pipeline and says which, unless `--flip` or `--size`
-    have done so.
+    have done so. With `check` it ends after ten steps.
+
+    Returns:
+        A `Fit`; with `check` the seconds that it would take.
     """
     from keras_mdl.data import Preprocess
     from keras_mdl.runs import fitting
-    from keras_mdl.runs.time_left import TimeLeft
+    from keras_mdl.runs.engine import format_duration
+    from keras_mdl.runs.time_left import Measured, TimeLeft
 
     options = {"pool": True}
     if (training.flip, size) != (None, None):
         options["preprocess"] = getattr(Preprocess, recipe.augment)(side)
-    console.say(str(data))
-    return fitting.fit(
-        view,
-        recipe,
-        data,
-        side or OPEN_SIDE,
-        training.seed,
-        [TimeLeft(console.say), *callbacks(training, data.domain.name)],
-        console.verbose,
-        **options,
+    more = callbacks(training, data.domain.name)
+    if check:
+        more = []
+        recipe = recipe.replace(head_part=0.0)  # all of it at full cost
+    else:
+        console.say(str(data))
+    try:
+        done = fitting.fit(
+            view,
+            recipe,
+            data,
+            side or OPEN_SIDE,
+            training.seed,
+            [TimeLeft(console.say, measure=check), *more],
+            0 if check else console.verbose,
+            say=console.say,
+            **options,
+        )
+    except Measured as measured:
+        seconds = measured.seconds
+    else:
+        if not check:
+            return done
+        seconds = done.seconds
+    console.say(
+        f"\nabout {format_duration(seconds)}, and a minute or two to compile"
     )
+    return round(seconds, 1)
 
 
 def open_image(path):
     """An image file as uint8 RGB; `InputError` with its name if it is none."""
-    quiet_import("keras_mdl.data")
     from keras_mdl.data.pixels import READ_ERRORS, rgb_from_file
 
     try:

@@ -30,6 +30,11 @@ def writes_file(verb):
         bound = inspect.signature(verb).bind(*args, **kwargs)
         bound.apply_defaults()
         given = bound.arguments
+        if given.get("check"):  # nothing is written
+            with given["console"].contexts:
+                return verb(*args, **kwargs)
+        if given["out"] is None:
+            raise InputError("required: --out, or --check")
         out, record = given["out"], record_path(given["out"])
         refuse = functools.partial(
             refuse_existing, out, record, overwrite=given["overwrite"]
@@ -161,6 +166,16 @@ def trained(out, model, domain, done):
         "history": done.history,
         "seconds": round(done.seconds, 2),
         "parameters": model.summary_by_domain().to_dicts(),
+    }
+
+
+def checked(data, findings, seconds):
+    """The result of `--check` as plain values."""
+    return {
+        "domain": data.domain.name,
+        "images": {s: data.size(s) for s in data.splits},
+        "findings": [vars(f) for f in findings],
+        "seconds": seconds,
     }
 
 

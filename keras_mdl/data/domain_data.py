@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keras_mdl.data.batches import Batches, tf_dataset
 from keras_mdl.data.epoch import checked_count
 from keras_mdl.data.preprocess import Preprocess
 from keras_mdl.data.render import Renderer
 from keras_mdl.domains import Domain
+
+if TYPE_CHECKING:
+    from keras_mdl.data.batches import Batches
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -132,6 +135,8 @@ class DomainData:
             `mixup` or `cutmix` float32 `(b, classes)`), or of images only
             where labels are hidden.
         """
+        from keras_mdl.data.batches import Batches  # loads Keras
+
         if preprocess is None:
             preprocess = Preprocess()
         if not isinstance(preprocess, Preprocess):
@@ -162,6 +167,8 @@ class DomainData:
         for bit. The dataset's `epoch_counter.epoch` is its epoch; `SetEpoch`
         sets it.
         """
+        from keras_mdl.data.batches import tf_dataset
+
         return tf_dataset(self.batches(*arguments, **options))
 
     def __repr__(self):

@@ -36,9 +36,10 @@ def from_folder(
     or `test`, they are splits. Otherwise they are classes, of which a part
     is set aside for validation, class by class. Classes are sorted by name.
     A `test` folder with images and no class folders has hidden labels.
-    Hidden files are left out, and with a warning that counts them, so are
-    files that Pillow cannot open by their extension. Links are followed; a
-    real file or folder is visited once. Every image is decoded once here, so
+    Sub-folders of a class belong to it; where they hold all of its images,
+    a warning says so. Hidden files are left out, and with a warning that
+    counts them, so are files that Pillow cannot open by their extension.
+    Links are followed; a real file or folder is visited once. Every image is decoded once here, so
     that a bad file is found now and not in the middle of a training.
 
     Args:
@@ -59,8 +60,8 @@ def from_folder(
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: For no classes, empty classes, class names that are no
-            text, splits that look like classes, bad images, or one file in
-            two classes or splits.
+            text, splits or domains that look like classes, bad images, or
+            one file in two classes or splits.
     """
     root = Path(path)
     if not root.is_dir():
@@ -83,6 +84,16 @@ def from_folder(
         warnings.warn(
             f"Left out of {str(root)!r}, as Pillow opens no such files: "
             f"{counted(index.ignored)}",
+            stacklevel=2,
+        )
+    if index.nested:
+        name, inner = next(iter(index.nested.items()))
+        warnings.warn(
+            f"The images of {len(index.nested)} of {len(index.classes)} "
+            f"classes in {str(root)!r} are all in sub-folders, which count as "
+            f"one class: {name} = {', '.join(inner[:5])}"
+            f"{', ...' if len(inner) > 5 else ''}. If these are the classes, "
+            "give the folder that holds them",
             stacklevel=2,
         )
     images, sums, bad = _decoded(index.files, memory_limit)
@@ -167,5 +178,5 @@ def _part(pairs, images):
     paths, labels = zip(*pairs, strict=True)
     labels = None if None in labels else np.array(labels, np.int32)
     if images:
-        return ArraySource([images[p] for p in paths]), labels
+        return ArraySource([images[p] for p in paths], paths), labels
     return FileSource(paths), labels

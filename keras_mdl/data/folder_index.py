@@ -31,11 +31,14 @@ class FolderIndex:
         files: `{split: [(path, label)]}`; the labels of a test split without
             class folders are `None`.
         ignored: `{extension: count}` of the files that are no images.
+        nested: `{class: names of sub-folders}` of classes whose images are
+            all in sub-folders, in several of them.
     """
 
     classes: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
     ignored: Counter = field(default_factory=Counter)
+    nested: dict = field(default_factory=dict)
 
 
 def folder_index(root: Path) -> FolderIndex:
@@ -75,11 +78,13 @@ def folder_index(root: Path) -> FolderIndex:
             labelled = [(folder, None)]
         index.files[split] = []
         for class_folder, label in labelled:
+            inner = set()
             for path, real in _files(class_folder, {os.path.realpath(root)}):
                 if path.suffix.lower() not in images:
                     index.ignored[path.suffix.lower() or path.name] += 1
                     continue
                 index.files[split].append((path, label))
+                inner.add(path.relative_to(class_folder).parts[:-1][:1])
                 place = places.setdefault(real, (path, split, label))
                 if place[1:] != (split, label):
                     raise ValueError(
@@ -87,6 +92,8 @@ def folder_index(root: Path) -> FolderIndex:
                         f"Received one file in two places: {str(place[0])!r} "
                         f"and {str(path)!r}"
                     )
+            if split == "train" and len(inner) > 1 and () not in inner:
+                index.nested[class_folder.name] = [n for (n,) in sorted(inner)]
     if not any(index.files.values()):
         raise ValueError(
             f"No images in {str(root)!r}. Expected files that Pillow opens "
@@ -144,7 +151,20 @@ def _split_folders(root):
 
 
 def _refuse_splits_as_classes(root, folders):
-    """Refuses "training_set/cat, test_set/cat": not two classes of images."""
+    """Refuses "training_set/cat, test_set/cat": not two classes of images.
+
+    Nor are "signs/train/stop, birds/train/robin".
+    """
+    for folder in folders:
+        inner = {SPLIT_NAMES.get(f.name.lower()) for f in _folders(folder)}
+        if len(inner - {None}) > 1:
+            raise ValueError(
+                f"{str(folder)!r} holds splits: it is not a class. If the "
+                f"folders {_listed(f.name for f in folders)} are domains, "
+                "give one of them, not the folder above them; if they are "
+                "classes, make folders 'train' and 'validation', each with "
+                "one folder per class"
+            )
     named = [f for f in folders if _says_split(f.name)]
     within = [{f.name for f in _folders(folder)} for folder in named]
     shared = {

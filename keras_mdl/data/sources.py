@@ -4,6 +4,8 @@ A source is a sequence of uint8 RGB images; `uniform` says whether they have
 one size.
 """
 
+import hashlib
+
 from keras_mdl.data.pixels import (
     rgb_from_array,
     rgb_from_arrays,
@@ -14,8 +16,9 @@ from keras_mdl.data.pixels import (
 class ArraySource:
     """Images in memory: a stack `(n, h, w, 3)` or a list of any sizes."""
 
-    def __init__(self, images):
+    def __init__(self, images, names=None):
         self._images = images
+        self._names = names
         self.uniform = len({image.shape for image in images}) == 1
 
     @classmethod
@@ -37,6 +40,10 @@ class ArraySource:
 
     def __getitem__(self, index):
         return self._images[index]
+
+    def name(self, index):
+        """What an image is called in messages: its file, or its number."""
+        return str(self._names[index]) if self._names else f"image {index}"
 
     def joined(self, other):
         """Both sources' images, without a copy."""
@@ -62,6 +69,15 @@ class FileSource:
 
     def __getitem__(self, index):
         return rgb_from_file(self._paths[index])
+
+    def name(self, index):
+        """The path of an image."""
+        return str(self._paths[index])
+
+    def digest(self, index):
+        """Hash of a file's bytes: nothing has to be decoded for it."""
+        with open(self._paths[index], "rb") as f:
+            return hashlib.file_digest(f, "sha256").digest()
 
     def joined(self, other):
         """Both sources' files."""

@@ -67,6 +67,11 @@ def options_of(spec: str) -> tuple:
     return _OPTIONS[_parsed(spec)[1]]
 
 
+def reads_tfds(spec: str) -> bool:
+    """Whether `load` reads a specification with `tensorflow_datasets`."""
+    return _parsed(spec)[1] in ("tfds", "decathlon", "directory")
+
+
 def _parsed(spec):
     """`(name or "", kind, the rest)`."""
     if not isinstance(spec, str) or not spec.strip():

@@ -145,11 +145,12 @@ def image_size(model, default=None):
 
 def fit(
     view, recipe, data, size, seed=0, callbacks=(), verbose=2,
-    preprocess=None, pool=False,
+    preprocess=None, pool=False, say=None,
 ):  # fmt: skip
     """Trains a view on the split `train`, validating on `validation`.
 
-    Which input pipeline it is given is printed, unless `verbose` is 0.
+    Which input pipeline it is given, and how many steps the training will
+    have, are said unless `verbose` is 0.
 
     Args:
         view: A `DomainModel`.
@@ -163,10 +164,12 @@ def fit(
             `input_pipeline`.
         pool: Whether to train on train and validation images together where
             the recipe's publication did. Then nothing is validated.
+        say: Function that shows a line of text, whatever `verbose` is.
 
     Returns:
         A `Fit`.
     """
+    say = say or (print if verbose else lambda text: None)
     note, domain, pools = "as given", data.domain.name, False
     if preprocess is None:
         preprocess, pools, note = input_pipeline(view, recipe, domain, size)
@@ -174,8 +177,7 @@ def fit(
         data = data.pooled()
     elif pools:
         note += " (here validation is kept apart)"
-    if verbose:
-        print(f"input pipeline of {domain}: {note}", flush=True)
+    say(f"input pipeline of {domain}: {note}")
     recipe = recipe.for_images(data.size("train"))
     weights = None
     if recipe.balance:
@@ -192,6 +194,11 @@ def fit(
         validation = batches(
             data, "validation", size, _EVALUATION_BATCH, **options
         )
+    epochs, steps = recipe.epochs, len(training)
+    say(
+        f"{recipe.batch_size} images in a step; steps: {epochs} epochs x "
+        f"{steps} = {epochs * steps:,}"
+    )
     start = time.perf_counter()
     history = train(
         view,

@@ -103,3 +103,31 @@ def test_a_wrong_path_is_refused_before_keras_is_imported(tmp_path, argv):
     )  # fmt: skip
     assert done.stdout.strip() == "2 []", done.stderr
     assert "here" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        (["a/0.png", "b/0.png"], "cannot be read"),
+        (["a/train/c/0.png", "a/val/c/0.png", "b/0.png"], "not a class"),
+        (["a/0.png"], "at least two"),
+    ],
+)
+def test_a_bad_folder_is_refused_before_keras_is_imported(
+    tmp_path, paths, message
+):
+    for path in paths:
+        (tmp_path / "d" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "d" / path).write_text("no image")
+    argv = ("train", "--data", "d", "--out", "m.keras")
+    code = (
+        "import sys; from keras_mdl.cli import main; "
+        f"status = main({argv!r}); "
+        "print(status, {'keras', 'tensorflow', 'jax'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.strip() == "2 set()", done.stderr
+    assert message in done.stderr

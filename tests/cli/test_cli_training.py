@@ -1,6 +1,7 @@
 """`train`, `add-domain`: what they write, and that nothing else changes."""
 
 import json
+import shutil
 
 import keras
 import pytest
@@ -39,12 +40,14 @@ def test_add_domain_leaves_the_rest_bit_identical(base, two):
 
 
 def test_add_domain_prints_the_isolation_table(run, base, images, tmp_path):
-    status, out, _ = run(
+    status, out, err = run(
         "add-domain", "--model", base, "--data", images["shades"], "--out",
         tmp_path / "m.keras", "--epochs", 1, "--name", "greys",
     )  # fmt: skip
     assert status == 0
     assert "greys trained" in out
+    assert "compiling: " in out
+    assert "warning: 4 validation images: an accuracy measured" in err
     assert "saved and loaded" in out
     assert "unchanged" in out
 
@@ -100,6 +103,36 @@ def test_tensorboard_devices_and_embedded_data(run, base, tmp_path):
         import tensorflow as tf
 
         assert not tf.distribute.has_strategy()
+
+
+@pytest.mark.parametrize("command", ["train", "add-domain"])
+def test_check_says_what_is_wrong_and_writes_nothing(
+    run, base, images, tmp_path, command
+):
+    folder = tmp_path / "lamps"
+    shutil.copytree(images["shades"], folder)
+    shutil.copy(folder / "dark" / "0.png", folder / "light" / "copy.png")
+    (folder / "dark" / "broken.png").write_text("no image")
+    before = sorted(tmp_path.rglob("*"))
+    model = [base] if command == "add-domain" else ["--size", SIZE]
+    status, out, err = run(
+        command, *model, "--data", folder, "--check", "--epochs", 3,
+        "--batch-size", 8, "--json",
+    )  # fmt: skip
+    assert status == 0, err
+    result = json.loads(out)
+    kinds = [finding["kind"] for finding in result["findings"]]
+    assert kinds[:2] == ["unreadable", "copies_across_classes"]
+    assert f"warning: {result['findings'][1]['text']}" in err
+    assert "8 images in a step; steps: 3 epochs x 2 = 6" in err
+    assert result["seconds"] > 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_check_a_model_is_written(images, run):
+    status, _, err = run("train", "--data", images["shades"], "--size", SIZE)
+    assert status == 2
+    assert "required: --out, or --check" in err
 
 
 def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):

@@ -389,3 +389,22 @@ def test_ignored_files_are_counted_by_extension(root):
         data = from_folder(root)
     assert data.ignored[".txt"] == 2
     assert sum(data.ignored.values()) == 6
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("signs/train/stop", "signs/val/stop", "birds/train/robin"),
+        ("cat/train/1", "cat/test/1", "dog/train/1", "dog/test/1"),
+    ],
+)
+def test_domains_and_splits_are_not_trained_as_classes(tmp_path, paths):
+    tree(tmp_path, *(f"{path}/0.png" for path in paths))
+    with pytest.raises(ValueError, match="holds splits: it is not a class"):
+        from_folder(tmp_path)
+
+
+def test_classes_made_of_sub_folders_are_said(root):
+    tree(root, "signs/stop/0.png", "signs/go/0.png", "cat/deep/9.png")
+    with pytest.warns(UserWarning, match=r"1 of 3 classes.*signs = go, stop"):
+        from_folder(root)

@@ -10,7 +10,7 @@ def add_domain(
     model: flags.Model,
     *,
     data: flags.Spec,
-    out: flags.ModelOut,
+    out: flags.TrainedOut | None = None,
     name: str | None = None,
     method: str = "pointwise_sharing",
     init_from: str | None = None,
@@ -20,6 +20,7 @@ def add_domain(
     dropout: flags.Dropout | None = None,
     reading: flags.Reading = flags.READING,
     training: flags.Training = flags.TRAINING,
+    check: flags.Check = False,
     overwrite: flags.Overwrite = False,
     console: flags.Shown,
 ):
@@ -44,8 +45,8 @@ def add_domain(
     side = saved.side(size)
     if init_from is not None:
         saved.domain(init_from)
-    found = inputs.open_training_data(
-        console, data, side or inputs.OPEN_SIDE, reading, training, name
+    found, findings = inputs.open_training_data(
+        console, data, side or inputs.OPEN_SIDE, reading, training, name, check
     )
     name = found.domain.name
     if name in saved.domains:
@@ -83,8 +84,13 @@ def add_domain(
             init_from=init_from,
             depthwise=depthwise,
         )
-    outputs.require_room(out, 4 * view.count_params())
-    done = inputs.fitted(view, chosen, found, side, training, console, size)
+    if not check:
+        outputs.require_room(out, 4 * view.count_params())
+    done = inputs.fitted(
+        view, chosen, found, side, training, console, size, check
+    )
+    if check:
+        return outputs.checked(found, findings, done)
     isolation.record(
         f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
     )

@@ -57,7 +57,7 @@ def share(
     size = saved.size(size)
     for name in (target, *(sources or ())):
         saved.domain(name)
-    found = inputs.open_training_data(
+    found, _ = inputs.open_training_data(
         console, data, size, reading, training, target
     )
     found = inputs.matched(found, saved, data)

@@ -10,7 +10,7 @@ _SIZE = 32
 def train(
     *,
     data: flags.Spec,
-    out: flags.ModelOut,
+    out: flags.TrainedOut | None = None,
     domain: str | None = None,
     network: str = "resnet26",
     width: flags.PositiveFloat | None = None,
@@ -20,6 +20,7 @@ def train(
     dropout: flags.Dropout | None = None,
     reading: flags.Reading = flags.READING,
     training: flags.Training = flags.TRAINING,
+    check: flags.Check = False,
     overwrite: flags.Overwrite = False,
     console: flags.Shown,
 ):
@@ -37,8 +38,8 @@ def train(
         size: side of the square images in pixels, divisible by 8 (default:
             as published with the recipe, else 32)
     """
-    found = inputs.open_training_data(
-        console, data, size or _SIZE, reading, training, domain
+    found, findings = inputs.open_training_data(
+        console, data, size or _SIZE, reading, training, domain, check
     )
     backend.load_backend()
     inputs.use_devices(training, console)
@@ -61,8 +62,13 @@ def train(
             network, [found.domain], side, width, dropout, depthwise or "plain"
         )
     view = model.for_domain(name, phase="base")
-    outputs.require_room(out, 4 * view.count_params())
-    done = inputs.fitted(view, chosen, found, side, training, console, size)
+    if not check:
+        outputs.require_room(out, 4 * view.count_params())
+    done = inputs.fitted(
+        view, chosen, found, side, training, console, size, check
+    )
+    if check:
+        return outputs.checked(found, findings, done)
     isolation = IsolationTable()
     isolation.record(f"{name} trained", model.fingerprint())
     outputs.save_model(model, out, isolation, overwrite)
