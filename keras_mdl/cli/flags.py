@@ -25,7 +25,7 @@ def _number(kind, expected, valid):
     return Annotated[kind, Parameter(converter=convert, n_tokens=1)]
 
 
-def _written(suffix, what, more=""):
+def _ends_in(suffix):
     def check(type_, path):
         if path is not None and path.suffix != suffix:
             raise ValueError(
@@ -33,8 +33,12 @@ def _written(suffix, what, more=""):
                 f"received: {str(path)!r}"
             )
 
+    return check
+
+
+def _written(suffix, what, more=""):
     return _told(
-        Annotated[pathlib.Path, Parameter(validator=check)],
+        Annotated[pathlib.Path, Parameter(validator=_ends_in(suffix))],
         f"{what} to write, NAME{suffix}; settings and versions go beside it, "
         f"to NAME{suffix}.run.yaml{more}",
     )
@@ -58,6 +62,10 @@ ModelOut = _written(".keras", "the model")
 TrainedOut = _written(".keras", "the model", " (required but with --check)")
 DomainOut = _written(".safetensors", "the domain")
 ResultsOut = _written(".json", "the file")
+Table = _told(
+    Annotated[pathlib.Path, Parameter(validator=_ends_in(".csv"))],
+    "table to write, NAME.csv, instead of a line for each image",
+)
 Check = _told(
     Switch,
     "say what is wrong with the images, how many steps the training would "
@@ -96,6 +104,9 @@ _OnBad = _told(
     Literal["error", "skip"] | None,
     "class folders: refuse unreadable images, or leave them out "
     "(default: error)",
+)
+OnBadFile = _told(
+    Literal["error", "skip"], "refuse unreadable images, or leave them out"
 )
 _Aside = _told(
     Fraction | None,

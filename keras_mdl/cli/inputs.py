@@ -94,10 +94,10 @@ def require_labels(data, *splits):
             )
 
 
-def matched(data, saved, spec, partial=False):
+def matched(data, saved, spec, partial=False, warn=None):
     """Data with the labels of a model's domain: classes match by name.
 
-    With `partial` the data may lack some of the classes.
+    With `partial`, or `warn` to say which, the data may lack some classes.
     """
     name, classes = data.domain.name, data.domain.classes
     if name not in saved.domains:
@@ -111,11 +111,16 @@ def matched(data, saved, spec, partial=False):
         return data
     unknown = sorted(set(classes) - set(domain.classes))
     lacking = sorted(set(domain.classes) - set(classes))
-    if unknown or (lacking and not partial):
+    if unknown or (lacking and not (partial or warn)):
         raise InputError(
             f"The images have other classes than the domain {name!r}: "
             f"unknown {unknown[:8]}, missing {lacking[:8]}. Known classes: "
             f"{', '.join(map(repr, domain.classes))}"
+        )
+    if lacking and warn:
+        warn(
+            f"{len(lacking)} of {domain.num_classes} classes of {name!r} have "
+            f"no images here: {', '.join(lacking[:8])}"
         )
     import numpy as np
 

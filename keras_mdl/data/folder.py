@@ -39,8 +39,9 @@ def from_folder(
     Sub-folders of a class belong to it; where they hold all of its images,
     a warning says so. Hidden files are left out, and with a warning that
     counts them, so are files that Pillow cannot open by their extension.
-    Links are followed; a real file or folder is visited once. Every image is decoded once here, so
-    that a bad file is found now and not in the middle of a training.
+    Links are followed; a real file or folder is visited once. Every image is
+    decoded once here, so that a bad file is found now and not in the middle
+    of a training.
 
     Args:
         path: The folder.

@@ -104,6 +104,15 @@ def folder_index(root: Path) -> FolderIndex:
     return index
 
 
+def image_files(folder: Path) -> list:
+    """Paths of the image files in a folder, at any depth, sorted.
+
+    What `from_folder` leaves out is left out here too.
+    """
+    images = extensions()
+    return [p for p, _ in _files(folder, set()) if p.suffix.lower() in images]
+
+
 def counted(ignored) -> str:
     """`{extension: count}` as text, the most frequent first."""
     most = sorted(ignored.items(), key=lambda item: (-item[1], item[0]))

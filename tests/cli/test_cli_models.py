@@ -1,6 +1,9 @@
 """`evaluate`, `predict`, `summary` and the verbs that take domains apart."""
 
+import csv
 import json
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +11,8 @@ import tiny
 from PIL import Image
 
 from keras_mdl import load_model
+from keras_mdl.cli.inputs import matched
+from keras_mdl.cli.saved import open_saved
 from keras_mdl.data import Preprocess, from_folder, load
 from keras_mdl.runs.fitting import evaluate
 
@@ -91,6 +96,10 @@ def test_classes_match_by_name_and_may_be_some_of_them(run, tmp_path):
     assert status == 0, err
     data = load(f"folder:{tmp_path}/x")
     names = np.array(data.domain.classes)[data.labels("train")]
+    warned = []  # as `share` and `export` do
+    same = matched(data, open_saved(path), "x", warn=warned.append)
+    assert warned == ["1 of 4 classes of 'x' have no images here: c"]
+    assert (np.array(["a", "b", "c", "d"])[same.labels("train")] == names).all()
     view = load_model(path)["x"]
     logits = view.predict(
         data.batches("train", preprocess=Preprocess.default(8)), verbose=0
@@ -154,6 +163,44 @@ def test_predict_top(run, two, images):
     line = out.strip().splitlines()[-1]
     assert line.startswith(str(path))
     assert line.count("%") == 1
+
+
+def test_predict_a_folder_to_a_table(run, two, images, tmp_path, monkeypatch):
+    module = sys.modules["keras_mdl.cli.verbs.predict"]
+    monkeypatch.setattr(module, "_PORTION", 10)
+    folder, table = tmp_path / "in", tmp_path / "out.csv"
+    shutil.copytree(images["colours"], folder / "deep")
+    (folder / "notes.txt").touch()
+    argv = ("predict", two, folder, "--domain", "colours", "--csv", table)
+    status, out, err = run(*argv, "--top", 2, "--json")
+    assert status == 0, err
+    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert list(rows[0]) == [
+        "image", "class_1", "probability_1", "class_2", "probability_2",
+    ]  # fmt: skip
+    paths = sorted(str(p) for p in folder.rglob("*.png"))
+    assert [r["image"] for r in rows] == paths  # over all portions
+    for row, one in zip(rows, json.loads(out)["images"], strict=True):
+        best = one["predictions"][1]
+        assert row["class_2"] == best["class"]
+        assert float(row["probability_2"]) == best["probability"]
+    status, _, err = run(*argv)
+    assert status == 2
+    assert "--overwrite" in err
+    (folder / "broken.png").touch()
+    status, _, err = run(*argv, "--overwrite")
+    assert status == 2
+    assert "broken.png" in err
+    status, _, err = run(*argv, "--overwrite", "--on-bad-image", "skip")
+    assert status == 0, err
+    assert "warning: Cannot read the image" in err
+    assert [
+        r["image"] for r in csv.DictReader(table.open(encoding="utf-8"))
+    ] == paths
+    (tmp_path / "empty").mkdir()
+    status, _, err = run("predict", two, tmp_path / "empty", *argv[3:5])
+    assert status == 2
+    assert "No images in the folder" in err
 
 
 def test_summary(run, two):

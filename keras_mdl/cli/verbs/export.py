@@ -31,7 +31,8 @@ def export(
     """Write TFLite files for phones and browsers that share one trunk.
 
     Each SPEC names the images of one domain of the model: they calibrate
-    (split train, --mode int8) and verify (split validation) its file. Every
+    (split train, --mode int8) and verify (split validation) its file; classes
+    match by name, and some may be missing. Every
     file is run on LiteRT and compared with the Keras model; if a domain loses
     more than --max-accuracy-drop, or shares less of the trunk than
     --min-shared, nothing is written. USAGE.md in the folder has the lines
@@ -122,7 +123,7 @@ def _data_of_all(console, saved, exported, specs, size, reading):
         name = one.domain.name
         if name in found:
             raise InputError(f"Two SPECs of --data are for the domain {name!r}")
-        found[name] = inputs.matched(one, saved, spec)
+        found[name] = inputs.matched(one, saved, spec, warn=console.warn)
         inputs.require_labels(one, "train", "validation")
     if missing := [n for n in exported if n not in found]:
         raise InputError(

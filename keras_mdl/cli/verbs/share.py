@@ -60,7 +60,7 @@ def share(
     found, _ = inputs.open_training_data(
         console, data, size, reading, training, target
     )
-    found = inputs.matched(found, saved, data)
+    found = inputs.matched(found, saved, data, warn=console.warn)
     loaded = saved.load()
     from keras_mdl.models.gating import choose_layers
     from keras_mdl.runs.isolation import IsolationTable
