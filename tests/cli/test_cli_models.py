@@ -174,7 +174,11 @@ def test_predict_a_folder_to_a_table(run, two, images, tmp_path, monkeypatch):
     argv = ("predict", two, folder, "--domain", "colours", "--csv", table)
     status, out, err = run(*argv, "--top", 2, "--json")
     assert status == 0, err
-    rows = list(csv.DictReader(table.open(encoding="utf-8")))
+
+    def written():
+        return list(csv.DictReader(table.read_text().splitlines()))
+
+    rows = written()
     assert list(rows[0]) == [
         "image", "class_1", "probability_1", "class_2", "probability_2",
     ]  # fmt: skip
@@ -194,9 +198,7 @@ def test_predict_a_folder_to_a_table(run, two, images, tmp_path, monkeypatch):
     status, _, err = run(*argv, "--overwrite", "--on-bad-image", "skip")
     assert status == 0, err
     assert "warning: Cannot read the image" in err
-    assert [
-        r["image"] for r in csv.DictReader(table.open(encoding="utf-8"))
-    ] == paths
+    assert [r["image"] for r in written()] == paths
     (tmp_path / "empty").mkdir()
     status, _, err = run("predict", two, tmp_path / "empty", *argv[3:5])
     assert status == 2
