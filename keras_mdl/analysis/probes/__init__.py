@@ -1,0 +1,1 @@
+"""Images with known concepts, pixel by pixel, to probe networks with."""
