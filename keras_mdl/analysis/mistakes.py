@@ -11,13 +11,7 @@ _SURE = 0.95
 
 
 class Confusion(NamedTuple):
-    """Images of one class that were taken for another.
-
-    Attributes:
-        label, predicted: Class names.
-        images: How many.
-        part: Of the images of the class.
-    """
+    """Images of one class taken for another; `part` of the class's images."""
 
     label: str
     predicted: str
@@ -26,14 +20,8 @@ class Confusion(NamedTuple):
 
 
 class Bin(NamedTuple):
-    """The images whose confidence lies in `(low, high]`.
-
-    Attributes:
-        low, high: Borders of the confidence.
-        images: How many.
-        confidence: Its mean; `nan` without images.
-        accuracy: Part of them that is right; `nan` without images.
-    """
+    """The images whose confidence is in `(low, high]`: their number, mean
+    confidence and accuracy, `nan` without images."""
 
     low: float
     high: float

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_mdl.report.heat_maps import HeatMap, heat_map
 from keras_mdl.report.sections import Section, Shot
 from keras_mdl.report.text import percent
 from keras_mdl.report.theme import Theme, new_figure, themed
@@ -30,9 +31,10 @@ def mistake_sections(name: str, mistakes, pictures: dict) -> list[Section]:
         Section(
             f"{name}: what is taken for what",
             f"{percent(m.accuracy)} of {total:,} images are right. {some}Rows "
-            "are the true classes; each is coloured by the part of its images.",
-            confusion_heat_map,
-            (m.confusion, m.classes, shown),
+            "are the true classes, columns the answers; colours are parts of "
+            "the images of a class.",
+            heat_map,
+            _confusion(m, shown),
             "Confusion matrix.",
             [
                 ["is", "taken for", "images", "of the class"],
@@ -46,21 +48,11 @@ def mistake_sections(name: str, mistakes, pictures: dict) -> list[Section]:
         ),
         Section(
             f"{name}: class by class",
-            rows=[
-                ["class", "images", "precision", "recall", "F1"],
-                *(
-                    (
-                        r["class"],
-                        r["images"],
-                        *(_rate(r[k]) for k in ("precision", "recall", "f1")),
-                    )
-                    for r in sorted(m.per_class(), key=_recall)
-                ),
-            ],
+            rows=_class_rows(m),
             caption="Precision: part of the answers with this class that is "
             "right (empty: it is never answered). Recall: part of its images "
             "that is found. The least found come first.",
-        ),  # fmt: skip
+        ),
         Section(
             f"{name}: how sure it may be",
             f"Expected calibration error {percent(error)}: how far the "
@@ -115,48 +107,14 @@ def readable_classes(confusion) -> list[int]:
     return sorted(most.tolist())
 
 
-@themed
-def confusion_heat_map(results, theme: Theme):
-    """Confusion matrix, each row divided by the images of its class.
-
-    Args:
-        results: `(counts, class names, classes to show)`.
-        theme: `Theme`.
-    """
-    counts, classes, shown = results
-    images = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    counts, parts = (x[np.ix_(shown, shown)] for x in (counts, counts / images))
-    names = [classes[i] for i in shown]
-    side = min(1.6 + 0.3 * len(names), 8.2)
-    figure, ax = new_figure(7.6, side)
-    heat_map(figure, ax, parts, names, names, "part of the class's images")
-    ax.set(xlabel="answer", ylabel="class")
-    if len(names) <= 12:
-        write_cells(ax, parts, counts)
-    return figure
-
-
-def heat_map(figure, ax, values, rows, columns, label, low=0.0, high=1.0):
-    """Values as blue cells with names of rows and columns, and a scale."""
-    image = ax.imshow(values, vmin=low, vmax=high, cmap="Blues", aspect="auto")
-    ax.set_xticks(range(len(columns)), columns, rotation=60, ha="right")
-    ax.set_yticks(range(len(rows)), rows)
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
-
-
-def write_cells(ax, values, texts, low=0.0, high=1.0):
-    """Texts in the cells of a heat map; zeros stay empty."""
-    for (y, x), value in np.ndenumerate(values):
-        if texts[y][x]:
-            dark = (value - low) / (high - low) > 0.5
-            ax.text(
-                x, y, texts[y][x], ha="center", va="center", fontsize=8,
-                color="#ffffff" if dark else "#1f2430",
-            )  # fmt: skip
+def _confusion(mistakes, shown):
+    """Each row as parts of the images of its class, with counts."""
+    counts = mistakes.confusion
+    parts = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    counts, parts = (x[np.ix_(shown, shown)] for x in (counts, parts))
+    texts = [[str(n or "") for n in row] for row in counts]
+    names = [mistakes.classes[i] for i in shown]
+    return HeatMap(parts, names, names, "part of the class's images", texts)
 
 
 @themed
@@ -173,6 +131,14 @@ def reliability_diagram(bins, theme: Theme):
     below.bar(centres, [b.images for b in bins], width, color=theme.private)
     below.set(xlabel="confidence", ylabel="images")
     return figure
+
+
+def _class_rows(mistakes):
+    rows = [["class", "images", "precision", "recall", "F1"]]
+    for r in sorted(mistakes.per_class(), key=_recall):
+        rates = (_rate(r[k]) for k in ("precision", "recall", "f1"))
+        rows.append([r["class"], r["images"], *rates])
+    return rows
 
 
 def _recall(row):

@@ -1,0 +1,86 @@
+"""Which concepts depthwise and pointwise outputs detect, beside chance.
+
+    keras-mdl train --data miniimagenet=../data/miniimagenet --flip \\
+        --size 48 --epochs 9 --seed 0 --out base.keras
+    keras-mdl add-domain base.keras --data dtd=../data/dtd --flip --epochs 16 \\
+        --out 1.keras
+    keras-mdl add-domain 1.keras --data gtsrb=../data/gtsrb --epochs 4 \\
+        --out 2.keras
+    keras-mdl add-domain 2.keras --data flowers=../data/flowers --flip \\
+        --epochs 10 --out all.keras
+    python benchmarks/see_inside.py all.keras --name resnet26 --seed 0
+    python benchmarks/see_inside.py random --name resnet26-random --seed 0
+    python benchmarks/see_inside.py efficientnet_lite0 --size 112 \\
+        --name efficientnet_lite0
+
+Layers 18, 20 and 22 of 25, or as deep, on the embedded probe set. A row for
+each network, seed, domain, layer and half goes to `results/see_inside.csv`:
+units, unique detectors and detectors, the same for the labels of other images
+(`by_chance`), and unique detectors by category. `random` is the paper's network
+with the weights that training starts from. `--cost` adds no rows: it prints the
+time and the memory of a dissection at full width.
+"""
+
+import argparse
+import pathlib
+import resource
+import time
+
+import keras
+import stored
+from environment import environment
+
+import keras_mdl
+from keras_mdl.analysis import DrawnProbe
+from keras_mdl.report.dissect_page import layer_rows
+from keras_mdl.runs import dissecting
+from keras_mdl.runs.pretrained import PRETRAINED, open_pretrained
+
+RESULTS = stored.RESULTS / "see_inside.csv"
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("model", help="file, pretrained network, or random")
+    p.add_argument("--name", default="")
+    p.add_argument("--domains", nargs="*")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--size", type=int, default=48)
+    p.add_argument("--width", type=float, default=0.25)
+    p.add_argument("--images", type=int, default=1000)
+    p.add_argument("--state", type=pathlib.Path, help="folder, to go on later")
+    p.add_argument("--cost", action="store_true")
+    p.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    args = p.parse_args()
+    keras.utils.set_random_seed(args.seed)
+    model, probe = opened(args), DrawnProbe(args.images)
+    start = time.perf_counter()
+    probed = dissecting.dissect_domains(
+        model, args.domains or list(model), probe, folder=args.state, shown=0
+    )
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    about = {"network": args.name or args.model, "seed": args.seed,
+             "size": model.get_config()["input_shape"][0],
+             "images": len(probe)}  # fmt: skip
+    print(f"{about}: {seconds:.0f} s, {peak:.0f} MiB at the most")
+    if not args.cost:
+        rows = layer_rows(probed, probe.categories)
+        stored.append(
+            args.out, [{**about, **row, **environment()} for row in rows]
+        )
+
+
+def opened(args):
+    """The `MultiDomainModel` of the command line."""
+    if args.model == "random":
+        return keras_mdl.build_resnet26(
+            {"untrained": 100}, (args.size, args.size, 3), width=args.width
+        )
+    if args.model in PRETRAINED:
+        return open_pretrained(args.model, args.size)
+    return keras_mdl.load_model(args.model)
+
+
+if __name__ == "__main__":
+    main()
