@@ -3,6 +3,7 @@
 from keras_mdl.analysis.attributions import explain, imagine
 from keras_mdl.analysis.changes import (
     feature_similarity,
+    gate_weights,
     importance,
     moved,
     slot_similarity,
@@ -19,6 +20,7 @@ __all__ = [
     "dissect",
     "explain",
     "feature_similarity",
+    "gate_weights",
     "imagine",
     "importance",
     "moved",

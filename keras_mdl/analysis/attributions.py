@@ -50,10 +50,9 @@ def explain(view, images, classes=None, method="gradcam++", layer=None):
         image at 1; all 0 where nothing speaks for the class.
 
     Raises:
-        RuntimeError: On another backend than TensorFlow, or without
-            tf-keras-vis.
-        ValueError: For an unknown method, class, or a layer without maps, or
-            a network without classes.
+        ImportError: Without tf-keras-vis.
+        ValueError: On another backend than TensorFlow; for an unknown method,
+            class, or a layer without maps, or a network without classes.
 
     Reference: Selvaraju et al. 2017 (Grad-CAM), Chattopadhay et al. 2018
     (Grad-CAM++), Jiang et al. 2021 (Layer-CAM), Wang et al. 2020 (Score-CAM),
@@ -108,7 +107,7 @@ def imagine(view, label, steps=200, seed=0):
         uint8 `(height, width, 3)`.
 
     Raises:
-        RuntimeError, ValueError: As `explain`.
+        ImportError, ValueError: As `explain`.
     """
     check(view)
     from tf_keras_vis.activation_maximization import ActivationMaximization
@@ -203,7 +202,7 @@ def alone(view):
 def check(view, method="gradcam++", layer=None):
     """Refuses what `explain` cannot do, before any work; see there."""
     if keras.backend.backend() != "tensorflow":
-        raise RuntimeError(
+        raise ValueError(
             "Attributions need the TensorFlow backend (tf-keras-vis has no "
             f"other). Received: backend {keras.backend.backend()!r}"
         )
@@ -237,7 +236,7 @@ def _visualization(method):
             warnings.simplefilter("ignore", DeprecationWarning)
             found = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
-        raise RuntimeError(
+        raise ImportError(
             f"Attributions need {error.name}: pip install 'keras-mdl[analysis]'"
         ) from error
     return found, dict(options)

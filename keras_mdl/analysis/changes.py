@@ -9,6 +9,7 @@ from keras_mdl.analysis.activations import forward, last_maps, with_maps
 from keras_mdl.domains import require_domain
 from keras_mdl.layers.slotted_convolution import SlottedConvolution
 from keras_mdl.models.editing import ordinary_values
+from keras_mdl.models.gating import gate_statistics
 
 
 def moved(model, base=None):
@@ -169,6 +170,34 @@ def feature_similarity(model, images, batch_size=64):
     products = [[np.sum((y.T @ x) ** 2) for y in features] for x in features]
     size = np.sqrt(np.diag(products))
     return names, np.array(products) / np.maximum(np.outer(size, size), 1e-30)
+
+
+def gate_weights(model, images):
+    """How much the gates of domains take from each domain, on average.
+
+    Args:
+        model: A `MultiDomainModel`.
+        images: `{domain: images}`, of the gated domains to look at.
+
+    Returns:
+        `(gated domains, all domains, matrix)`: mean over layers and images; a
+        row sums to 1 where its sources are all in the model still; `nan` for
+        domains that are not mixed in.
+
+    Raises:
+        ValueError: If a domain has no gate.
+    """
+    names = list(model)
+    matrix = np.full((len(images), len(names)), np.nan)
+    for row, (domain, x) in zip(matrix, images.items(), strict=True):
+        gates = gate_statistics(model, domain, x)
+        for i, name in enumerate(names):
+            found = [
+                g.mean[g.domains.index(name)] for g in gates
+                if name in g.domains
+            ]  # fmt: skip
+            row[i] = np.sum(found) / len(gates) if found else np.nan
+    return list(images), names, matrix
 
 
 def _base(model, base):

@@ -13,7 +13,7 @@ _KINDS = {
 }
 
 
-def changes_sections(moved, slots, features=None, importance=None):
+def changes_sections(moved, slots, features=None, importance=None, gates=None):
     """The sections of the page.
 
     Args:
@@ -21,6 +21,7 @@ def changes_sections(moved, slots, features=None, importance=None):
         slots: `(domains, matrix)` of `slot_similarity`, or `None`.
         features: The same of `feature_similarity`, or `None`.
         importance: `{domain: rows of importance}`, or `None`.
+        gates: Of `gate_weights`, or `None`.
     """
     sections = [
         Section(
@@ -56,6 +57,18 @@ def changes_sections(moved, slots, features=None, importance=None):
                 heat_map,
                 _square(features),
                 "Similarity of the domains' features.",
+            )
+        )
+    if gates is not None:
+        rows, columns, matrix = gates
+        sections.append(
+            Section(
+                "What gates take from whom",
+                "Mean weight that the gates of a domain (rows) give to the "
+                "filters of each domain.",
+                heat_map,
+                HeatMap(matrix, rows, columns, "mean weight"),
+                "Mean weights of the gates.",
             )
         )
     for domain, rows in (importance or {}).items():

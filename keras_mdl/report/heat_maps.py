@@ -54,12 +54,12 @@ def heat_map(results: HeatMap, theme: Theme):
     ax.spines[:].set_visible(False)
     if len(columns) <= _WRITTEN:
         for (y, x), value in np.ndenumerate(values):
-            text = f"{value:.2f}"
+            text = "" if np.isnan(value) else f"{value:.2f}"
             if results.texts is not None:
                 text = results.texts[y][x]
             dark = value > 0.5 * results.high
             ax.text(
-                x, y, text or "", ha="center", va="center", fontsize=8,
+                x, y, text, ha="center", va="center", fontsize=8,
                 color="#ffffff" if dark else "#1f2430",
             )  # fmt: skip
     bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)

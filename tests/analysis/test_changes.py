@@ -7,6 +7,7 @@ import tiny
 
 from keras_mdl.analysis import (
     feature_similarity,
+    gate_weights,
     importance,
     moved,
     slot_similarity,
@@ -58,6 +59,15 @@ def test_features_of_equal_slots_are_alike(model):
     assert matrix[1, 2] == pytest.approx(1)
     assert matrix[0, 3] < 0.999
     assert ((matrix >= 0) & (matrix <= 1 + 1e-9)).all()
+
+
+def test_gates_take_from_whom_they_were_set_to(model):
+    gated = model.with_gate("b", sources=["c"], own_weight=0.9)
+    rows, columns, matrix = gate_weights(gated, {"b": tiny.images(4)})
+    assert (rows, columns) == (["b"], ["a", "b", "c", "d"])
+    assert matrix[0, 1] == pytest.approx(0.9, abs=0.05)
+    assert matrix[0, 1] + matrix[0, 2] == pytest.approx(1, abs=1e-5)
+    assert np.isnan(matrix[0, [0, 3]]).all()
 
 
 def test_putting_a_layer_back_undoes_its_change_and_leaves_no_trace(model):

@@ -145,22 +145,29 @@ def test_an_interrupted_dissection_goes_on_to_the_same_numbers(
     names = ["conv1/depthwise", "conv2"]
     whole = dissect(view, drawn, names, batch_size=3)
     monkeypatch.setattr(progress, "_EVERY", 0)
-    said, labels = [], DrawnProbe.labels
-    for fails_at in (2, 7):
+    said = []
+    # Once in each of the two passes.
+    for reads, last in (("image", 8), ("labels", 9)):
+        calls, read = [], getattr(DrawnProbe, reads)
 
-        def failing(self, index, fails_at=fails_at):
-            if index == fails_at:
+        def stopped(self, index, calls=calls, read=read, last=last):
+            calls.append(index)
+            if len(calls) == last:
                 raise KeyboardInterrupt
-            return labels(self, index)
+            return read(self, index)
 
-        monkeypatch.setattr(DrawnProbe, "labels", failing)
-        with pytest.raises(KeyboardInterrupt):
-            dissect(view, drawn, names, batch_size=3, folder=tmp_path)
-    monkeypatch.setattr(DrawnProbe, "labels", labels)
+        with monkeypatch.context() as patch:
+            patch.setattr(DrawnProbe, reads, stopped)
+            with pytest.raises(KeyboardInterrupt):
+                dissect(
+                    view, drawn, names, batch_size=3, folder=tmp_path,
+                    say=said.append,
+                )  # fmt: skip
     again = dissect(
         view, drawn, names, batch_size=3, folder=tmp_path, say=said.append
     )
-    assert any("going on at image" in line for line in said)
+    assert "thresholds: going on at image 6" in said
+    assert "overlaps: going on at image 3" in said
     for name in names:
         for part in ("thresholds", "iou", "control", "top"):
             np.testing.assert_array_equal(

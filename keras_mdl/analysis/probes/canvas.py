@@ -3,28 +3,43 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-# The eleven basic colour terms, as paint. Two paints of one name differ by at
-# most `_SHADE` levels a channel: no name reaches into another's.
+# Paints, apart from each other by more than twice `_SHADE` in some channel: no
+# name reaches into another's.
 COLOURS = {
-    "black": (25, 25, 25),
-    "blue": (35, 75, 200),
-    "brown": (115, 70, 35),
-    "green": (45, 150, 55),
+    "beige": (235, 215, 175),
+    "black": (20, 20, 20),
+    "blue": (35, 75, 205),
+    "brown": (120, 75, 35),
+    "cyan": (70, 220, 230),
+    "dark green": (10, 80, 30),
+    "green": (40, 150, 55),
     "grey": (128, 128, 128),
+    "lime": (160, 230, 40),
+    "magenta": (225, 40, 190),
+    "maroon": (115, 15, 35),
+    "navy": (20, 25, 100),
+    "olive": (125, 125, 25),
     "orange": (240, 140, 20),
-    "pink": (245, 150, 190),
+    "pink": (250, 160, 195),
     "purple": (125, 45, 150),
-    "red": (205, 30, 35),
-    "white": (238, 238, 238),
-    "yellow": (245, 220, 50),
+    "red": (215, 30, 35),
+    "silver": (190, 190, 195),
+    "sky blue": (135, 190, 240),
+    "tan": (200, 160, 105),
+    "teal": (15, 125, 125),
+    "white": (240, 240, 240),
+    "yellow": (245, 225, 50),
 }
 _SHADE = 14
 # Where a surface has its second colour; u and v in periods.
 TEXTURES = {
-    "striped": lambda u, v: u % 1 < 0.5,
+    "bricked": lambda u, v: ((u + (v // 1 % 2) / 2) % 1 < 0.15) | (v % 1 < 0.2),
     "chequered": lambda u, v: (u % 1 < 0.5) ^ (v % 1 < 0.5),
     "dotted": lambda u, v: (u % 1 - 0.5) ** 2 + (v % 1 - 0.5) ** 2 < 0.1,
     "grid": lambda u, v: (u % 1 < 0.25) | (v % 1 < 0.25),
+    "ringed": lambda u, v: np.hypot(u - u.mean(), v - v.mean()) % 1 < 0.5,
+    "striped": lambda u, v: u % 1 < 0.5,
+    "wavy": lambda u, v: (u + np.sin(2 * np.pi * v) / 4) % 1 < 0.5,
     "zigzag": lambda u, v: (u + np.abs(v % 1 - 0.5)) % 1 < 0.5,
 }
 CATEGORIES = ("color", "texture", "part", "object")

@@ -61,22 +61,27 @@ def changes(
 
     moved = changed.moved(loaded, base)
     slots = changed.slot_similarity(loaded, base)
-    features, losses, images = None, {}, []
+    features, gates, losses, images = None, None, {}, {}
     for name, one in found.items():
         pixels, labels = evenly_spread(one, "validation", size, _IMAGES)
-        images.append(pixels)
+        images[name] = pixels
         if name != base:
             console.say(f"{name}: layer by layer")
             losses[name] = changed.importance(
                 loaded, name, _accuracy(pixels, labels), base
             )
     if images:
-        features = changed.feature_similarity(loaded, np.concatenate(images))
+        features = changed.feature_similarity(
+            loaded, np.concatenate(list(images.values()))
+        )
+    gated = {d: x for d, x in images.items() if loaded.slots[d].gates}
+    if gated:
+        gates = changed.gate_weights(loaded, gated)
     write_sections(
         out,
         f"What the domains of {model.name} changed",
         f"Compared with {base}, whose slot the others may have started from.",
-        changes_sections(moved, slots, features, losses),
+        changes_sections(moved, slots, features, losses, gates),
         {"model": model, "base": base, "data": data or []},
         describe_environment(),
     )

@@ -47,6 +47,7 @@ def dissect(
         quantile: part of a unit's activations above its threshold
         detects: IoU from which a unit is a detector
         batch_size: images at a time
+        seed: of the control
     """
     from keras_mdl.files import refuse_folder
 
