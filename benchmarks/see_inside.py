@@ -8,15 +8,19 @@
         --out 2.keras
     keras-mdl add-domain 2.keras --data flowers=../data/flowers --flip \\
         --epochs 10 --out all.keras
-    python benchmarks/see_inside.py all.keras --name resnet26 --seed 0
-    python benchmarks/see_inside.py random --name resnet26-random --seed 0
-    python benchmarks/see_inside.py efficientnet_lite0 --size 112 \\
+    python benchmarks/see_inside.py all.keras --name resnet26 --seed 0 \\
+        --layers 10 14 18 20 22
+    python benchmarks/see_inside.py random --name untrained --seed 0 \\
+        --layers 10 14 18 20 22
+    python benchmarks/see_inside.py efficientnet_lite0 --size 224 \\
         --name efficientnet_lite0
 
-Layers 18, 20 and 22 of 25, or as deep, on the embedded probe set. A row for
+Layers 18, 20 and 22 of 25, or as deep, are the paper's. The probe set is the
+embedded one. A row for
 each network, seed, domain, layer and half goes to `results/see_inside.csv`:
 units, unique detectors and detectors, the same for the labels of other images
-(`by_chance`), and unique detectors by category. `random` is the paper's network
+(`by_chance`), the mean over units of the best IoU, and unique detectors by
+category. `random` is the paper's network
 with the weights that training starts from. `--cost` adds no rows: it prints the
 time and the memory of a dissection at full width.
 """
@@ -44,6 +48,7 @@ def main():
     p.add_argument("model", help="file, pretrained network, or random")
     p.add_argument("--name", default="")
     p.add_argument("--domains", nargs="*")
+    p.add_argument("--layers", nargs="*")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--size", type=int, default=48)
     p.add_argument("--width", type=float, default=0.25)
@@ -56,8 +61,9 @@ def main():
     model, probe = opened(args), DrawnProbe(args.images)
     start = time.perf_counter()
     probed = dissecting.dissect_domains(
-        model, args.domains or list(model), probe, folder=args.state, shown=0
-    )
+        model, args.domains or list(model), probe, args.layers, args.state,
+        shown=0,
+    )  # fmt: skip
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     about = {"network": args.name or args.model, "seed": args.seed,

@@ -11,7 +11,7 @@ import numpy as np
 from keras_mdl.analysis.activations import fitted, forward, layer_outputs
 from keras_mdl.analysis.progress import Progress
 from keras_mdl.analysis.quantiles import TopQuantile
-from keras_mdl.analysis.tally import Tally
+from keras_mdl.analysis.tally import Tally, mask
 
 QUANTILE, DETECTS = 0.005, 0.04
 _TOP = 10  # images that are kept for each unit
@@ -119,8 +119,9 @@ def dissect(
         detects: IoU from which a unit is a detector.
         batch_size: Images at a time.
         seed: Of the order of the control.
-        folder: A folder for the state, so that a call with the same network,
-            probe set and arguments goes on where one was stopped.
+        folder: A folder for the state: a call with the same network, probe
+            set and arguments goes on where one was stopped, and reads back
+            what one has finished.
         say: Function that gets lines about the progress.
 
     Returns:
@@ -158,7 +159,7 @@ def dissect(
         )
         for name, n in units.items()
     }
-    quantiles = _thresholds(
+    thresholds = _thresholds(
         activations, probe, units, quantile, seed, progress, top
     )
     tallies = {
@@ -176,15 +177,17 @@ def dissect(
     for batch in progress.batches("overlaps"):
         found = dict(activations(batch))
         for row, index in enumerate(batch):
-            for kind, source in (("iou", index), ("control", other[index])):
-                labels = probe.labels(source)
-                for name, maps in found.items():
-                    tallies[name, kind].add(maps[row], quantiles[name], labels)
-    progress.done()
+            own, others = probe.labels(index), probe.labels(other[index])
+            for name, maps in found.items():
+                here = mask(maps[row], thresholds[name], own.grid)
+                tallies[name, "iou"].add(here, own)
+                if others.grid != own.grid:
+                    here = mask(maps[row], thresholds[name], others.grid)
+                tallies[name, "control"].add(here, others)
     return {
         name: LayerDissection(
             tuple(probe.concepts),
-            quantiles[name],
+            thresholds[name],
             tallies[name, "iou"].iou(),
             tallies[name, "control"].iou(),
             top[name][1].astype(int),

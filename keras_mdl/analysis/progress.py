@@ -59,11 +59,6 @@ class Progress:
                 self._say(f"{stage}: {self._next[stage]:,} of {self._count:,}")
         self._store()
 
-    def done(self):
-        """The computation has ended: no state is needed any more."""
-        if self._path:
-            self._path.unlink(missing_ok=True)
-
     def _store(self):
         if self._path:
             state = {f"next/{k}": np.int64(v) for k, v in self._next.items()}

@@ -1,6 +1,36 @@
 """`Tally`: how units and concepts overlap, summed over images."""
 
+from typing import NamedTuple
+
 import numpy as np
+
+
+class Mask(NamedTuple):
+    """Where the units of a layer are above their thresholds in an image.
+
+    Attributes:
+        grid: `(height, width)` that it refers to.
+        active: The units that are anywhere.
+        area: Pixels of each of them.
+        pixel, unit: Flat index of the pixel, and place in `active`, of each
+            pixel of each unit.
+    """
+
+    grid: tuple
+    active: np.ndarray
+    area: np.ndarray
+    pixel: np.ndarray
+    unit: np.ndarray
+
+
+def mask(activations, thresholds, grid):
+    """The `Mask` of maps `(h, w, units)`, enlarged to a grid."""
+    # A bilinear value is never above the largest that it is made of.
+    active = np.flatnonzero((activations > thresholds).any(axis=(0, 1)))
+    above = resized(activations[..., active], grid) > thresholds[active]
+    pixel, unit = np.divmod(np.flatnonzero(above), max(len(active), 1))
+    area = np.bincount(unit, minlength=len(active))
+    return Mask(grid, active, area, pixel, unit)
 
 
 class Tally:
@@ -34,32 +64,25 @@ class Tally:
         self.mask = np.zeros((units, len(self._category)), np.int64)
         self.label = np.zeros(len(concepts), np.int64)
 
-    def add(self, activations, thresholds, labels):
-        """An image: `(h, w, units)`, `(units,)` and its `Labels`."""
-        # A bilinear value is never above the largest that it is made of.
-        active = np.flatnonzero((activations > thresholds).any(axis=(0, 1)))
-        above = resized(activations[..., active], labels.grid)
-        above = above > thresholds[active]
-        size = above[..., 0].size if len(active) else 0
-        above = above.reshape(size, len(active))
-        area, concepts = above.sum(axis=0), self.both.shape[1]
-        pixel, unit = np.nonzero(above)
+    def add(self, mask, labels):
+        """An image: its `Mask`, and `Labels` of the same grid."""
+        concepts = self.both.shape[1]
         for category, maps in labels.maps.items():
-            self.mask[active, self._category[category]] += area
+            self.mask[mask.active, self._category[category]] += mask.area
             for label in maps:
                 if np.ndim(label) == 0:
                     if label:
-                        self.both[active, label - 1] += area
+                        self.both[mask.active, label - 1] += mask.area
                         self.label[label - 1] += np.prod(labels.grid)
                     continue
                 label = label.ravel()
                 self.label += np.bincount(label, minlength=concepts + 1)[1:]
-                here = unit * (concepts + 1) + label[pixel]
                 counts = np.bincount(
-                    here, minlength=len(active) * (concepts + 1)
+                    mask.unit * (concepts + 1) + label[mask.pixel],
+                    minlength=len(mask.active) * (concepts + 1),
                 )
-                counts = counts.reshape(len(active), concepts + 1)
-                self.both[active] += counts[:, 1:]
+                counts = counts.reshape(-1, concepts + 1)[:, 1:]
+                self.both[mask.active] += counts
 
     def iou(self):
         """float32 `(units, concepts)`; 0 where there is neither."""

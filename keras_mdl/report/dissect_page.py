@@ -41,6 +41,10 @@ def layer_rows(probed: list, categories: tuple) -> list[dict]:
             "detectors": units,
             "unique_by_chance": by_chance[0],
             "detectors_by_chance": by_chance[1],
+            "mean_iou": round(float(p.found.best()[1].mean()), 5),
+            "mean_iou_by_chance": round(
+                float(p.found.best(control=True)[1].mean()), 5
+            ),
         }
         for category in categories:
             row[f"unique_{category}"] = p.found.counts(category)[0]
@@ -78,7 +82,8 @@ def dissect_sections(
             *([row[name] for name in heading] for row in rows),
         ],
         "Units, unique detectors and detectors of each layer, those of chance, "
-        "and unique detectors by category.",
+        "the mean over units of the best IoU, and unique detectors by "
+        "category.",
         3,
     )
     return [overview, *(_layer_section(p) for p in probed)]

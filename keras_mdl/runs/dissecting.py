@@ -88,15 +88,13 @@ def dissect_domains(
     chosen = {d: chosen_layers(model[d], layers) for d in domains}
     found = []
     for domain in domains:
-        view, done = model[domain], {}
+        view = model[domain]
         state = folder and folder / domain
         if state:
-            state.mkdir(exist_ok=True)
+            state.mkdir(parents=True, exist_ok=True)
         names = [endpoint for *_, endpoint in chosen[domain]]
         say(f"{domain}: {', '.join(names)}")
         done = dissect(view, probe, names, folder=state, say=say, **options)
-        if state:
-            state.rmdir()
         for layer, half, name in chosen[domain]:
             shots = unit_shots(view, name, done[name], probe, shown)
             found.append(Probed(domain, layer, half, done[name], shots))

@@ -15,7 +15,7 @@ from keras_mdl.analysis.probes import Broden, Concept, Labels
 from keras_mdl.analysis.probes.canvas import COLOURS
 from keras_mdl.analysis.quantiles import TopQuantile
 from keras_mdl.analysis.separable import late_layers, separable_layers
-from keras_mdl.analysis.tally import Tally, resized
+from keras_mdl.analysis.tally import Tally, mask, resized
 
 # === Parts ===
 
@@ -44,13 +44,14 @@ def test_the_union_leaves_out_images_without_the_category():
     concepts = [Concept("red", "color"), Concept("wheel", "part"),
                 Concept("night", "scene")]  # fmt: skip
     tally = Tally(1, concepts)
-    on, off, half = np.ones((2, 2, 1)), np.zeros((2, 2, 1)), np.array([0.5])
+    half = np.array([0.5])
     corner = np.array([[1, 0], [0, 0]])
+    on, off = (mask(np.full((2, 2, 1), x), half, (2, 2)) for x in (1, 0))
     # By hand: the mask covers 4 pixels in each of two images; the second is
     # not annotated for colours, the third has no mask.
-    tally.add(on, half, Labels((2, 2), {"color": [corner], "scene": [3]}))
-    tally.add(on, half, Labels((2, 2), {"part": [corner * 2, corner * 0]}))
-    tally.add(off, half, Labels((2, 2), {"color": [corner]}))
+    tally.add(on, Labels((2, 2), {"color": [corner], "scene": [3]}))
+    tally.add(on, Labels((2, 2), {"part": [corner * 2, corner * 0]}))
+    tally.add(off, Labels((2, 2), {"color": [corner]}))
     red, wheel, night = tally.iou()[0]
     assert red == pytest.approx(1 / (4 + 2 - 1))
     assert wheel == pytest.approx(1 / (4 + 1 - 1))
@@ -173,7 +174,11 @@ def test_an_interrupted_dissection_goes_on_to_the_same_numbers(
             np.testing.assert_array_equal(
                 getattr(again[name], part), getattr(whole[name], part)
             )
-    assert list(tmp_path.iterdir()) == []
+    # What has been finished is read back.
+    with monkeypatch.context() as patch:
+        patch.setattr(DrawnProbe, "image", None)
+        stored = dissect(view, drawn, names, batch_size=3, folder=tmp_path)
+    np.testing.assert_array_equal(stored["conv2"].iou, whole["conv2"].iou)
 
 
 def test_unknown_layers_and_numbers_are_refused_before_any_image_is_read():

@@ -1,6 +1,7 @@
 """`keras-mdl dissect`."""
 
 import pathlib
+import shutil
 
 from keras_mdl.cli import backend, flags, outputs
 from keras_mdl.cli.errors import InputError, bad_input
@@ -84,7 +85,6 @@ def _run(console, out, overwrite, model, names, probe, settings):
     from keras_mdl.runs.environment import describe_environment
 
     state = out.with_name(f".{out.name}.unfinished")
-    state.mkdir(exist_ok=True)
     options = ("quantile", "detects", "batch_size", "seed")
     probed = dissecting.dissect_domains(
         model, names, probe, settings["layers"], state, say=console.say,
@@ -103,7 +103,7 @@ def _run(console, out, overwrite, model, names, probe, settings):
             settings,
             describe_environment(),
         )  # fmt: skip
-    state.rmdir()
+    shutil.rmtree(state)
     shown = list(rows[0])[:8]
     console.say(
         "\n" + format_table(
