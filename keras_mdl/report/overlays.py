@@ -23,7 +23,7 @@ def outlined(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def heated(
-    pixels: np.ndarray, heat: np.ndarray, strength: float = 0.55
+    pixels: np.ndarray, heat: np.ndarray, strength: float = 0.75
 ) -> np.ndarray:
     """A picture with a heat map over it, opaque where it is hot.
 
@@ -35,6 +35,6 @@ def heated(
     from matplotlib import colormaps
 
     colour = 255 * colormaps["inferno"](heat)[..., :3]
-    opacity = strength * np.sqrt(np.clip(heat, 0, 1))[..., None]
+    opacity = strength * np.clip(heat, 0, 1)[..., None]
     grey = pixels.mean(axis=-1, keepdims=True) * 0.6 + pixels * 0.4
     return (grey * (1 - opacity) + colour * opacity).astype(np.uint8)

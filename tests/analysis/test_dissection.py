@@ -60,12 +60,14 @@ def test_the_union_leaves_out_images_without_the_category():
 
 def test_layers_are_numbered_as_in_the_paper_and_come_in_pairs():
     model = tiny.tiny_model(
-        {"a": 2}, backbone=tiny.inverted_residuals, input_shape=(16, 16, 3)
+        ["a"],
+        backbone=tiny.inverted_residuals,
+        backbone_config={"blocks": ((4, 1), (6, 2))},
     )
-    first, *_, last = separable_layers(model["a"])
+    first, last = separable_layers(model["a"])
     assert first == (1, "block0_spatial", "block0_project")
-    assert last.number == 3
-    assert late_layers(model["a"])[-1].pointwise == "block2_project"
+    assert last.number == 2
+    assert late_layers(model["a"])[-1].pointwise == "block1_project"
     pair = separable_layers(tiny.tiny_model(["a"])["a"])[1]
     assert (pair.depthwise, pair.pointwise) == ("conv2/depthwise", "conv2")
     dense = tiny.tiny_model(["a"], backbone=tiny.tiny_dense)["a"]
