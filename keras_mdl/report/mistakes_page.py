@@ -121,7 +121,7 @@ def _confusion(mistakes, shown):
 def reliability_diagram(bins, theme: Theme):
     """Accuracy of the images in each bin of confidence, and their number."""
     figure, (ax, below) = new_figure(
-        5.6, 4.4, nrows=2, sharex=True, height_ratios=(3, 1)
+        7.6, 4.2, nrows=2, sharex=True, height_ratios=(3, 1)
     )
     centres = [(b.low + b.high) / 2 for b in bins]
     width = 0.92 / len(bins)
