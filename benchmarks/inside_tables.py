@@ -26,11 +26,17 @@ def inside_table():
                 _cell(found, "detectors", "detectors_by_chance"),
             ]
         lines.append([network, domain, layer, *cells])
-    more = [r for r in rows if r["half"] in HALVES]
-    keys = distinct(more, "network", "seed", "domain", "layer")
-    wins = [_above(more, key) for key in keys]
-    ahead = sum(w > 0 for w in wins)
-    behind = sum(w < 0 for w in wins)
+    ahead = []
+    for network in distinct(rows, "network"):
+        keys = distinct(
+            [r for r in rows if r["network"] == network],
+            "network", "seed", "domain", "layer",
+        )  # fmt: skip
+        wins = [_above(rows, key) for key in keys]
+        ahead.append(
+            f"{network} ahead in {sum(w > 0 for w in wins)} and behind in "
+            f"{sum(w < 0 for w in wins)} of {len(wins)}"
+        )
     return markdown(
         ["network", "domain", "layer",
          *(f"{h}: {what}" for h in HALVES
@@ -42,9 +48,8 @@ def inside_table():
         "the labels of other images. Embedded probe set, "
         f"{int(rows[0]['images']):,} images at the network's size, IoU of 0.04 "
         "or more.",
-        f"Unique detectors above chance: depthwise ahead of pointwise in "
-        f"{ahead} of {len(wins)} layers (each of a network, domain and seed), "
-        f"behind in {behind}.",
+        "Unique detectors above chance, depthwise against pointwise, by layer, "
+        f"domain and seed: {'; '.join(ahead)}.",
     )  # fmt: skip
 
 

@@ -10,19 +10,22 @@
         --epochs 10 --out all.keras
     python benchmarks/see_inside.py all.keras --name resnet26 --seed 0 \\
         --layers 10 14 18 20 22
-    python benchmarks/see_inside.py random --name untrained --seed 0 \\
-        --layers 10 14 18 20 22
-    python benchmarks/see_inside.py efficientnet_lite0 --size 224 \\
-        --name efficientnet_lite0
+    python benchmarks/see_inside.py resnet26 --untrained --seed 0 \\
+        --name "resnet26, untrained" --layers 10 14 18 20 22
+    python benchmarks/see_inside.py efficientnet_lite0 --size 224
+    python benchmarks/see_inside.py efficientnet_lite0 --size 224 --untrained \\
+        --name "efficientnet_lite0, untrained"
 
 Layers 18, 20 and 22 of 25, or as deep, are the paper's. The probe set is the
-embedded one. A row for
-each network, seed, domain, layer and half goes to `results/see_inside.csv`:
-units, unique detectors and detectors, the same for the labels of other images
-(`by_chance`), the mean over units of the best IoU, and unique detectors by
-category. `random` is the paper's network
-with the weights that training starts from. `--cost` adds no rows: it prints the
-time and the memory of a dissection at full width.
+embedded one. A row for each network, seed, domain, layer and half goes to
+`results/see_inside.csv`: units, unique detectors and detectors, the same for
+the labels of other images (`by_chance`), the mean over units of the best IoU,
+and unique detectors by category. Untrained networks have the weights that
+training starts from. `--cost` adds no rows: it prints the time and the memory
+of a dissection, as of the paper's network at full width:
+
+    python benchmarks/see_inside.py resnet26 --untrained --width 1 --size 72 \\
+        --images 500 --cost
 """
 
 import argparse
@@ -35,6 +38,7 @@ import stored
 from environment import environment
 
 import keras_mdl
+from keras_mdl import models
 from keras_mdl.analysis import DrawnProbe
 from keras_mdl.report.dissect_page import layer_rows
 from keras_mdl.runs import dissecting
@@ -45,7 +49,8 @@ RESULTS = stored.RESULTS / "see_inside.csv"
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("model", help="file, pretrained network, or random")
+    p.add_argument("model", help="file, or name of a network")
+    p.add_argument("--untrained", action="store_true")
     p.add_argument("--name", default="")
     p.add_argument("--domains", nargs="*")
     p.add_argument("--layers", nargs="*")
@@ -79,10 +84,12 @@ def main():
 
 def opened(args):
     """The `MultiDomainModel` of the command line."""
-    if args.model == "random":
-        return keras_mdl.build_resnet26(
-            {"untrained": 100}, (args.size, args.size, 3), width=args.width
-        )
+    shape = (args.size, args.size, 3)
+    if args.model == "resnet26":
+        return keras_mdl.build_resnet26({"none": 100}, shape, args.width)
+    if args.untrained:
+        build = getattr(models, f"build_{args.model}")
+        return build({"none": 100}, shape, weights=None)
     if args.model in PRETRAINED:
         return open_pretrained(args.model, args.size)
     return keras_mdl.load_model(args.model)
