@@ -59,12 +59,17 @@ def explain(view, images, classes=None, method="gradcam++", layer=None):
     Simonyan et al. 2014 (saliency), Smilkov et al. 2017 (SmoothGrad).
     """
     check(view, method, layer)
+    network, layers = alone(view)
+    return _explained(
+        network, layers[layer or last_maps(view)], images, classes, method
+    )
+
+
+def _explained(network, layer, images, classes, method):
+    """`explain` of a network that shares no layer."""
     images = np.asarray(images, np.float32)
-    network, layer_of = alone(view)
-    logits = network.predict_on_batch(images)
-    if classes is None:
-        classes = logits.argmax(axis=-1)
-    classes, count = np.asarray(classes), logits.shape[-1]
+    classes = _classes(network, images) if classes is None else classes
+    classes, count = np.asarray(classes), network.output_shape[-1]
     if (
         classes.shape != (len(images),)
         or not ((classes >= 0) & (classes < count)).all()
@@ -75,19 +80,23 @@ def explain(view, images, classes=None, method="gradcam++", layer=None):
         )
     visualization, options = _visualization(method)
     if "expand_cam" in options:
-        options["penultimate_layer"] = layer_of[layer or last_maps(view)]
-
-    def score(output):
-        # One image at a time: some of the methods would mix the images'.
-        return output[:, wanted]
+        options["penultimate_layer"] = layer
 
     maps = []
-    for image, wanted in zip(images, classes, strict=True):
-        wanted = int(wanted)
-        found = visualization(network)(score, image[None], **options)
+    for image, label in zip(images, classes, strict=True):
+        # One image at a time: some of the methods would mix the images'.
+        found = visualization(network)(
+            lambda output, label=int(label): output[:, label],
+            image[None],
+            **options,
+        )
         maps.append(np.asarray(found, np.float32)[0])
     large = [resized(m[..., None], images.shape[1:3])[..., 0] for m in maps]
     return np.stack([_normalised(m) for m in large])
+
+
+def _classes(network, images):
+    return network.predict_on_batch(images).argmax(axis=-1)
 
 
 def imagine(view, label, steps=200, seed=0):
@@ -152,20 +161,18 @@ def depends_on_weights(view, images, method="gradcam++", layer=None, seed=0):
     from scipy.stats import spearmanr
 
     check(view, method, layer)
+    network, layers = alone(view)
     images = np.asarray(images, np.float32)
-    classes = alone(view)[0].predict_on_batch(images).argmax(axis=-1)
-    twin = view.owner.only_domain(view.domain)
-    rng = np.random.default_rng(seed)
-    for path, variable in twin.variables_by_path().items():
-        value = keras.ops.convert_to_numpy(variable)
-        if not path.endswith("variance"):
+    use = network, layers[layer or last_maps(view)], images
+    classes, rng = _classes(network, images), np.random.default_rng(seed)
+    maps = [_explained(*use, classes, method)]
+    for variable in network.variables:  # of a copy
+        if not variable.path.endswith("variance"):
+            value = keras.ops.convert_to_numpy(variable)
             # A shuffle keeps the sizes that activations have.
             value = rng.permutation(value.ravel()).reshape(value.shape)
             variable.assign(value)
-    maps = (
-        explain(v, images, classes, method, layer)
-        for v in (view, twin[view.domain])
-    )
+    maps.append(_explained(*use, classes, method))
     found = []
     for a, b in zip(*maps, strict=True):
         if np.ptp(a) and np.ptp(b):

@@ -95,7 +95,7 @@ def _run(console, out, overwrite, model, names, probe, settings):
         dissecting.write_tables(folder, probed, probe.categories)
         write_sections(
             folder / "report.html",
-            f"What units of {settings['model']} detect",
+            f"What units of {settings['model'].name} detect",
             f"{len(probe):,} images, {len(probe.concepts)} concepts.",
             dissect_sections(
                 probed, probe.categories, probe.name, settings["quantile"]

@@ -123,11 +123,12 @@ def _write(out, overwrite, images, found, similar, settings):
                     "probability": round(e.probability, 6),
                     "picture": str(out / name),
                 })  # fmt: skip
-            sections.append(Section(path.name, shots=shots, large=True))
+            heading = "/".join(path.parts[-2:])
+            sections.append(Section(heading, shots=shots, large=True))
         write_csv(folder / _MARKER, rows)
         write_sections(
             folder / "report.html",
-            f"What {settings['model']} looks at",
+            f"What {settings['model'].name} looks at",
             f"Where {settings['method']} finds the evidence for the class. "
             + _sanity(similar),
             sections,
