@@ -34,8 +34,8 @@ def explain(view, images, classes=None, method="gradcam++", layer=None):
     The methods are those of tf-keras-vis, on a float32 copy of the domain's
     network alone: layers that domains share have several outputs, of which
     the library would take the first domain's, and in half precision some of
-    its methods fail. Outputs are logits, as the methods want them. Needs the
-    TensorFlow backend.
+    its methods fail. Outputs are logits, as the methods want them. SmoothGrad's
+    noise is drawn anew each time. Needs the TensorFlow backend.
 
     Args:
         view: A view of a `MultiDomainModel`.
@@ -110,7 +110,7 @@ def imagine(view, label, steps=200, seed=0):
         view: A view of a `MultiDomainModel`.
         label: Index of the class.
         steps: Of gradient ascent.
-        seed: Of the noise.
+        seed: Of the noise at the start; the jitter is drawn anew each time.
 
     Returns:
         uint8 `(height, width, 3)`.
@@ -127,7 +127,6 @@ def imagine(view, label, steps=200, seed=0):
             f"`label` must be from 0 to {network.output_shape[-1] - 1}. "
             f"Received: label={label}"
         )
-    keras.utils.set_random_seed(seed)
     start = np.random.default_rng(seed).uniform(
         96, 160, (1, *network.input_shape[1:])
     )
