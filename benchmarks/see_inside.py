@@ -21,8 +21,8 @@ embedded one. A row for each network, seed, domain, layer and half goes to
 `results/see_inside.csv`: units, unique detectors and detectors, the same for
 the labels of other images (`by_chance`), the mean over units of the best IoU,
 and unique detectors by category. Untrained networks have the weights that
-training starts from. `--cost` adds no rows: it prints the time and the memory
-of a dissection, as of the paper's network at full width:
+training starts from. Time and memory go to `results/see_inside_cost.csv`, with
+`--cost` they alone, as of the paper's network at full width:
 
     python benchmarks/see_inside.py resnet26 --untrained --width 1 --size 72 \\
         --images 500 --cost
@@ -45,6 +45,7 @@ from keras_mdl.runs import dissecting
 from keras_mdl.runs.pretrained import PRETRAINED, open_pretrained
 
 RESULTS = stored.RESULTS / "see_inside.csv"
+COST = stored.RESULTS / "see_inside_cost.csv"
 
 
 def main():
@@ -74,7 +75,10 @@ def main():
     about = {"network": args.name or args.model, "seed": args.seed,
              "size": model.get_config()["input_shape"][0],
              "images": len(probe)}  # fmt: skip
-    print(f"{about}: {seconds:.0f} s, {peak:.0f} MiB at the most")
+    cost = {**about, "outputs": len(probed), "seconds": round(seconds),
+            "peak_mib": round(peak)}  # fmt: skip
+    print(cost)
+    stored.append(COST, [{**cost, **environment()}])
     if not args.cost:
         rows = layer_rows(probed, probe.categories)
         stored.append(
