@@ -9,6 +9,7 @@ from statistics import mean
 
 import compare_tables
 import export_tables
+import inside_tables
 import pretrained_tables
 import stored
 from stored import distinct, markdown, spread
@@ -283,6 +284,7 @@ def taken_over_table():
 
 
 TABLES = {
+    "inside": inside_tables.inside_table,
     "taken_over": taken_over_table,
     "pretrained": pretrained_tables.pretrained_table,
     "sharing": sharing_table,

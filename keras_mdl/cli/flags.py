@@ -25,16 +25,20 @@ def _number(kind, expected, valid):
     return Annotated[kind, Parameter(converter=convert, n_tokens=1)]
 
 
-def _written(suffix, what):
+def _ends_in(suffix):
     def check(type_, path):
-        if path.suffix != suffix:
+        if path is not None and path.suffix != suffix:
             raise ValueError(
                 f"expected a file name that ends in {suffix}, "
                 f"received: {str(path)!r}"
             )
 
+    return check
+
+
+def _written(suffix, what):
     return _told(
-        Annotated[pathlib.Path, Parameter(validator=check)],
+        Annotated[pathlib.Path, Parameter(validator=_ends_in(suffix))],
         f"{what} to write, NAME{suffix}; settings and versions go beside it, "
         f"to NAME{suffix}.run.yaml",
     )
@@ -54,9 +58,14 @@ Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 Shown = Annotated[Console, Parameter(parse=False)]
 
 Model = _told(pathlib.Path, "a saved multi-domain model, NAME.keras")
+Evaluated = _told(
+    pathlib.Path,
+    "a saved multi-domain model, NAME.keras, or a folder of `keras-mdl export`",
+)
 ModelOut = _written(".keras", "the model")
 DomainOut = _written(".safetensors", "the domain")
 ResultsOut = _written(".json", "the file")
+PageOut = Annotated[pathlib.Path, Parameter(validator=_ends_in(".html"))]
 Overwrite = _told(Switch, "replace existing outputs")
 Size = _told(
     PositiveInt, "side of the images in pixels, for models that take any"

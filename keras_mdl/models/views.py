@@ -25,8 +25,9 @@ class DomainModel(PhasedModel):
     def endpoints(self):
         """`{layer name: symbolic output}` of all layers, in order.
 
-        Of slotted layers the output of the whole layer, and the weights of
-        its gate as `"<layer>/gate"`; of the layers between (activations,
+        Of slotted layers the output of the whole layer, what the depthwise
+        half of a separable one gives as `"<layer>/depthwise"`, and the weights
+        of a gate as `"<layer>/gate"`; of the layers between (activations,
         pooling, the sums at the end of blocks) each one's.
 
         For feature extraction and attribution:

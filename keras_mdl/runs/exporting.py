@@ -100,6 +100,47 @@ def evenly_spread(data, split, size, limit, antialias=True):
     return np.concatenate(images), labels[chosen]
 
 
+class ExportedView:
+    """A domain of an export, where `fitting.evaluate` takes a view.
+
+    Args:
+        classifier: A `keras_mdl_export` `Classifier`.
+        probabilities: Whether its scores are probabilities, else logits.
+    """
+
+    def __init__(self, classifier, probabilities):
+        self.inputs = [np.empty(0, classifier.input_dtype)]
+        self._classifier = classifier
+        self._probabilities = probabilities
+
+    def predict(self, batches, verbose=0):
+        """Logits `(n, classes)` of batches of images and labels."""
+        scores = np.concatenate(
+            [self._classifier(np.asarray(images)) for images, _ in batches]
+        )
+        if not self._probabilities:
+            return scores
+        # Softmax takes logarithms of probabilities back to them.
+        return np.log(np.maximum(scores, np.finfo("float32").tiny))
+
+
+def open_export(folder):
+    """`{domain: ExportedView}` of an export folder.
+
+    Raises:
+        RuntimeError: If the extra `export` is not installed.
+        FileNotFoundError, ValueError: As `keras_mdl_export.load`.
+    """
+    require_export()
+    from keras_mdl_export import Manifest, load
+
+    output = Manifest.read(folder).values["output"]
+    return {
+        name: ExportedView(classifier, output == "probabilities")
+        for name, classifier in load(folder).items()
+    }
+
+
 def require_export():
     """Refuses to start without the extra `export`.
 
