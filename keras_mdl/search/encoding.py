@@ -6,7 +6,8 @@ import numpy as np
 
 from keras_mdl.search.space import rounded, squeezed
 
-COLUMNS = ("kernel", "expanded", "squeeze", "squeezed", "filters", "keep")
+COLUMNS = ("kernel", "expanded", "squeeze", "squeezed", "filters", "keep",
+           "existing")  # fmt: skip
 
 
 class Position(NamedTuple):
@@ -64,7 +65,16 @@ def positions(space):
     ]
 
 
-def encode(space, choices, relaxed=()):
+def place_of(block):
+    """An existing `PathBlock` as the `Position` that it alone fills."""
+    return Position(
+        block.name, block.kind, (block.kernel_size,), block.inputs,
+        block.filters, block.strides, block.expanded, block.squeezed,
+        block.activation, False,
+    )  # fmt: skip
+
+
+def encode(space, choices, relaxed=(), existing=()):
     """A path as an array `(positions, len(COLUMNS))`, float32.
 
     Args:
@@ -72,6 +82,8 @@ def encode(space, choices, relaxed=()):
         choices: An index for each decision.
         relaxed: Names of decisions in their warm-up: operations are replaced
             by the mean of all candidates' outputs, widths by the largest.
+        existing: `PathBlock`s that are there already. Where the path has one
+            of them, it is used as it is, unless something is relaxed.
     """
     decisions = {d.name: d for d in space.decisions}
     values = space.values(choices)
@@ -111,4 +123,12 @@ def encode(space, choices, relaxed=()):
         )
     rows.append([0, 0, 0, 0, values["head_width"], 1])
     rows.append([0, 0, 0, 0, values["features_width"], 1])
-    return np.array(rows, np.float32)
+    found = np.zeros((len(rows), len(COLUMNS)), np.float32)
+    found[:, :-1] = rows
+    if existing and not relaxed:
+        path = {b.position: b for b in space.blocks(choices)}
+        for row, position in zip(found, positions(space), strict=True):
+            there = [b for b in existing if b.position == position.name]
+            if path.get(position.name) in there:
+                row[-1] = 1 + there.index(path[position.name])
+    return found

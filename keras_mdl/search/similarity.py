@@ -3,13 +3,11 @@
 from collections import Counter
 
 
-def jaccard(a, b, zeros=False):
+def jaccard(a, b):
     """Jaccard similarity of two paths: common blocks / all blocks of both.
 
     Args:
         a, b: Collections of hashable nodes, see `nodes`.
-        zeros: Whether layers left out count as nodes (both must then come
-            from `nodes(..., zeros=True)`); only for the caller's clarity.
 
     Returns:
         From 0 (nothing in common) to 1 (the same path).

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_mdl.layers.depthwise import shifted_depthwise, shifts_are_faster
 from keras_mdl.models.backbones.multi_path import EPSILON
-from keras_mdl.search.encoding import COLUMNS, positions
+from keras_mdl.search.encoding import COLUMNS, place_of, positions
 
 _NEVER = -1e9  # logit of a class that another domain has
 
@@ -26,6 +26,9 @@ class SuperNetwork(keras.Model):
         domains: `keras_mdl.Domain` objects.
         weight_decay: `lambda` of `lambda / 2 * |w|^2`, added to the loss for
             the kernels that the path uses.
+        existing: `PathBlock`s of a model's trunk, which paths may use: their
+            kernels are constants, norms are new.
+        kernels: `{path: value}` of that model, `variables_by_path()`.
 
     Call arguments:
         inputs: `{"images": (b, size, size, 3)` pixels in 0..255, `"domain":`
@@ -39,14 +42,23 @@ class SuperNetwork(keras.Model):
     heads per domain, are this package's choice: not published.
     """
 
-    def __init__(self, space, domains, weight_decay=4e-5, **kwargs):
+    def __init__(
+        self, space, domains, weight_decay=4e-5, existing=(), kernels=None,
+        **kwargs,
+    ):  # fmt: skip
         super().__init__(**kwargs)
         self.space = space
+        self.weight_decay = weight_decay
         self.domain_list = list(domains)
         self.traces = 0
         count = len(self.domain_list)
         self.nodes = [
-            _Block(p, count, weight_decay, name=p.name)
+            _Node(
+                p,
+                [b for b in existing if b.position == p.name],
+                count,
+                name=f"{p.name}_node",
+            )
             for p in positions(space)
         ]
         classes = [d.num_classes for d in self.domain_list]
@@ -70,6 +82,7 @@ class SuperNetwork(keras.Model):
         self._offsets = -means / deviations
         for node in self.nodes:
             node.build()
+            node.take_over(kernels)
         self.built = True
 
     def call(self, inputs, training=None):
@@ -78,8 +91,11 @@ class SuperNetwork(keras.Model):
         of = lambda values: ops.matmul(domain, values)  # noqa: E731
         x = ops.cast(inputs["images"], "float32")
         x = x * of(self._scales) + of(self._offsets)
+        decay = 0.0
         for i, node in enumerate(self.nodes):
-            x = node(x, domain=domain, row=inputs["path"][i])
+            x, more = node(x, domain=domain, row=inputs["path"][i])
+            decay = decay + more
+        self.add_loss(self.weight_decay / 2 * decay)
         head = ops.tensordot(domain[0], self.head, axes=1)
         return ops.matmul(x, head) + of(self.bias) + of(self._never)
 
@@ -98,18 +114,75 @@ class SuperNetwork(keras.Model):
         }
 
 
-class _Block(keras.layers.Layer):
-    """One position: `bottleneck`, `separable`, `convolution`, `features`."""
+class _Node(keras.layers.Layer):
+    """One position: a new block of any kind, or an existing one."""
 
-    def __init__(self, position, domains, weight_decay, **kwargs):
+    def __init__(self, position, existing, domains, **kwargs):
+        super().__init__(**kwargs)
+        self.position, self.known = position, tuple(existing)
+        self.new = _Block(position, domains, name=position.name)
+        self.existing = [
+            _Block(place_of(b), domains, frozen=True, name=b.name)
+            for b in existing
+        ]
+
+    def build(self, input_shape=None):
+        for block in (self.new, *self.existing):
+            block.build()
+        self.built = True
+
+    def take_over(self, kernels):
+        for block, layer in zip(self.known, self.existing, strict=True):
+            for role, variables in layer.kernels().items():
+                prefix = f"trunk/{block.name}_{role}/"
+                values = {
+                    p.rpartition("/")[2]: v
+                    for p, v in kernels.items()
+                    if p.startswith(prefix)
+                }
+                for kind, variable in variables.items():
+                    # Squeeze and excite are 1x1 convolutions there.
+                    variable.assign(ops.reshape(values[kind], variable.shape))
+
+    def call(self, x, domain, row):
+        def new():
+            return self.new(x, domain=domain, row=row)
+
+        def existing(block, layer):
+            def run():
+                start = x[..., : block.inputs]
+                alone = np.float32(
+                    [0, block.expanded, 1, block.squeezed, block.filters, 1, 0]
+                )
+                y, _ = layer(start, domain=domain, row=alone)
+                y = start + y if block.residual else y
+                rest = self.position.filters - block.filters
+                pads = [(0, 0)] * (len(y.shape) - 1) + [(0, rest)]
+                return ops.pad(y, pads), ops.zeros(())
+
+            return run
+
+        if not self.known:
+            return new()
+        known = zip(self.known, self.existing, strict=True)
+        return ops.switch(
+            ops.cast(row[COLUMNS.index("existing")], "int32"),
+            [new, *(existing(*pair) for pair in known)],
+        )
+
+
+class _Block(keras.layers.Layer):
+    """`bottleneck`, `separable`, `convolution` or `features`."""
+
+    def __init__(self, position, domains, frozen=False, **kwargs):
         super().__init__(**kwargs)
         self.position = p = position
-        self.weight_decay = weight_decay
+        self.frozen = frozen
 
         def convolution(name, kernels, inputs, filters, strides=1, depthwise=0):
             return _Convolution(
                 kernels, inputs, filters, strides, bool(depthwise), domains,
-                name=f"{p.name}_{name}",
+                frozen, name=f"{p.name}_{name}",
             )  # fmt: skip
 
         if p.kind == "convolution":
@@ -140,13 +213,26 @@ class _Block(keras.layers.Layer):
     def _dense(self, name, inputs, filters):
         return (
             self.add_weight(shape=(inputs, filters), initializer="he_normal",
-                            name=f"{name}_kernel"),
+                            name=f"{name}_kernel", trainable=not self.frozen),
             self.add_weight(shape=(filters,), initializer="zeros",
-                            name=f"{name}_bias"),
+                            name=f"{name}_bias", trainable=not self.frozen),
         )  # fmt: skip
 
+    def kernels(self):
+        """`{role: {"kernel": variable, "bias": variable}}`, of one size."""
+        found = {}
+        for role in ("conv", "expand", "spatial", "project"):
+            if hasattr(self, role):
+                kernel, _, _ = getattr(self, role).weights_by_size[0]
+                found[role] = {"kernel": kernel}
+        for role in ("dense", "squeeze", "excite"):
+            if hasattr(self, role):
+                kernel, bias = getattr(self, role)
+                found[role] = {"kernel": kernel, "bias": bias}
+        return found
+
     def call(self, x, domain, row):
-        """`x` through the choices in `row`, a row of an encoded path."""
+        """`(x through the choices in row, squares of their kernels)`."""
         c = {name: row[i] for i, name in enumerate(COLUMNS)}
         if not self.position.optional:
             y, decay = self._run(x, domain, c)
@@ -159,8 +245,7 @@ class _Block(keras.layers.Layer):
                 lambda: (x, ops.zeros(())),
             )
             y = x + c["keep"] * y
-        self.add_loss(self.weight_decay / 2 * c["keep"] * decay)
-        return y
+        return y, c["keep"] * decay
 
     def _run(self, x, domain, c):
         p = self.position
@@ -205,8 +290,9 @@ class _Convolution(keras.layers.Layer):
     """A convolution and norm for each kernel size, and their mean."""
 
     def __init__(self, kernels, inputs, filters, strides, depthwise, domains,
-                 **kwargs):  # fmt: skip
+                 frozen, **kwargs):  # fmt: skip
         super().__init__(**kwargs)
+        self.frozen = frozen
         self.kernels, self.shape = kernels, (inputs, filters)
         self.strides, self.depthwise, self.domains = strides, depthwise, domains
 
@@ -222,7 +308,8 @@ class _Convolution(keras.layers.Layer):
             self.weights_by_size.append(
                 (
                     self.add_weight(shape=shape, initializer=he,
-                                    name=f"kernel{k}"),
+                                    name=f"kernel{k}",
+                                    trainable=not self.frozen),
                     self.add_weight(shape=norm, initializer="ones",
                                     name=f"gamma{k}"),
                     self.add_weight(shape=norm, initializer="zeros",
