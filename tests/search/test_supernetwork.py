@@ -26,11 +26,10 @@ PLAN = SearchPlan(
     reward=Reward("absolute", "union_bytes", 9000),
     controller_rate=0.5,
 )
-PATHS = [
-    # stem width, separable, stage, layers, features
-    (0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0),
-    (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1),
-    (0, 0, 1, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 0),
+PATHS = [  # an index for each of SPACE.decisions
+    (0, 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1),
+    (0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0),
+    (0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 0, 1, 0, 0),
 ]
 
 
@@ -86,9 +85,7 @@ def test_a_masked_path_is_the_network_that_stands_alone(
     network, choices, number
 ):
     domain = DOMAINS[number]
-    model = FoundPaths(SPACE, {domain.name: choices}).build(
-        [domain], gamma_floor=None
-    ) if False else FoundPaths(SPACE, {domain.name: choices}).build([domain])
+    model = FoundPaths(SPACE, {domain.name: choices}).build([domain])
     copy_path(network, model, domain.name, number)
     x, _ = batches(domain)(0, 8)
     feed = network.feed(x, number, encode(SPACE, choices))

@@ -14,6 +14,7 @@ from keras_mdl.cli.verbs.evaluate import evaluate
 from keras_mdl.cli.verbs.export import export
 from keras_mdl.cli.verbs.predict import predict
 from keras_mdl.cli.verbs.score import score
+from keras_mdl.cli.verbs.search import search
 from keras_mdl.cli.verbs.share import share
 from keras_mdl.cli.verbs.submit import submit
 from keras_mdl.cli.verbs.summary import summary
@@ -23,8 +24,8 @@ from keras_mdl.cli.verbs.train import train
 VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
-        demo, train, add_domain, share, compare, evaluate, predict, export,
-        submit, score, summary, remove_domain, save_domain, load_domain,
+        demo, train, add_domain, share, compare, search, evaluate, predict,
+        export, submit, score, summary, remove_domain, save_domain, load_domain,
     )
 }  # fmt: skip
 for _verb in VERBS.values():

@@ -17,11 +17,17 @@ from keras_mdl.models.backbones.record import backbone
 from keras_mdl.models.multi_domain import MultiDomainModel
 
 OPTION = "path"  # the option of a domain that holds its blocks
-MOMENTUM, EPSILON = 0.99, 1e-3  # TuNAS' code
+EPSILON = 1e-3  # of norms, as in TuNAS' code
 
 
 def build_multi_path(
-    domains, paths, input_shape, shared=None, name="multi_path", **options
+    domains,
+    paths,
+    input_shape,
+    shared=None,
+    momentum=0.99,
+    name="multi_path",
+    **options,
 ):
     """The union of one path per domain, as a `MultiDomainModel`.
 
@@ -36,6 +42,8 @@ def build_multi_path(
         input_shape: `(height, width, 3)`.
         shared: Names of blocks that are trunk; default those on several
             paths.
+        momentum: Of the norms' running statistics; 0.99 as in TuNAS' code
+            suits trainings of thousands of steps, 0.9 short ones.
         name: Of the model.
         **options: As `MultiDomainModel`, for example `dropout`.
 
@@ -73,7 +81,7 @@ def build_multi_path(
     return MultiDomainModel(
         domains,
         multi_path,
-        {"shared": sorted(shared)},
+        {"shared": sorted(shared), "momentum": momentum},
         input_shape=input_shape,
         slots=slots,
         options={d: path_options(paths[d]) for d in names},
@@ -112,7 +120,7 @@ def shared_names(paths):
 
 @backbone()
 @keras.saving.register_keras_serializable("keras_mdl")
-def multi_path(x, scope, shared=()):
+def multi_path(x, scope, shared=(), momentum=0.99):
     """The backbone function: image tensor -> features `(b, c)` or a map."""
     configs = scope.option(OPTION)
     if not configs:
@@ -126,11 +134,11 @@ def multi_path(x, scope, shared=()):
                 f"The block {block.name!r} takes {block.inputs} channels, and "
                 f"the one before gives {x.shape[-1]}"
             )
-        x = _applied(block, x, scope, block.name in shared)
+        x = _applied(block, x, scope, block.name in shared, momentum)
     return x
 
 
-def _applied(block, x, scope, shared):
+def _applied(block, x, scope, shared, momentum):
     start = x
     for step in block.steps:
         name = f"{block.name}_{step.role}"
@@ -143,7 +151,7 @@ def _applied(block, x, scope, shared):
             )(x)
         x = _convolution(step, name, scope, shared)(x)
         if step.normalized:
-            norm = {"momentum": MOMENTUM, "epsilon": EPSILON}
+            norm = {"momentum": momentum, "epsilon": EPSILON}
             x = scope(DomainBatchNormalization, f"{name}_norm", **norm)(x)
         if step.activation:
             x = keras.layers.Activation(
