@@ -17,8 +17,14 @@ OUTPUTS = ("probabilities", "logits")
 MIN_CALIBRATION = 100  # fewer images double the error (measured)
 
 
-def check_choices(model, mode, input_dtype, output, forms, pack_base):
+def check_choices(
+    model, mode, input_dtype, output, forms, pack_base, several_paths=False
+):
     """Refuses unknown choices.
+
+    Args:
+        several_paths: Whether domains have paths of their own through the
+            trunk.
 
     Returns:
         `forms`, by default all that the mode has.
@@ -27,6 +33,9 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
         ValueError: Naming those known.
     """
     possible = FORMS if get_mode(mode).shares else _WITHOUT_SHARING
+    if several_paths:
+        # A file is no prefix and the whole trunk: it has its path alone.
+        possible = tuple(f for f in possible if f != "parts")
     if isinstance(forms, str):
         forms = [forms]
     forms = possible if forms is None else tuple(dict.fromkeys(forms))
@@ -42,7 +51,8 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
             )
     if not forms or not set(forms) <= set(possible):
         raise ValueError(
-            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}. "
+            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}"
+            f"{' for domains with paths of their own' * several_paths}. "
             f"Received: {list(forms)}"
         )
     if "packs" in forms and pack_base is not None:

@@ -87,7 +87,9 @@ def _short(name):
     """`k5_x48_se16_i16_o24` -> kernel and expansion, then channels."""
     if name == "zero":
         return "left out"
-    parts = {p.rstrip("0123456789"): p.lstrip("kxseio") for p in name.split("_")}
+    parts = {
+        p.rstrip("0123456789"): p.lstrip("kxseio") for p in name.split("_")
+    }
     first = [f"k{parts['k']}"] if parts.get("k") != "1" else []
     first += [f"x{parts['x']}"] if "x" in parts else []
     first += ["SE"] if "se" in parts else []
@@ -113,9 +115,15 @@ def similarity_matrices(found: dict, theme: Theme):
         ax.spines[:].set_visible(False)
         for y, row in enumerate(values):
             for x, value in enumerate(row):
-                ax.text(x, y, f"{value:.2f}", ha="center", va="center",
-                        fontsize=7,
-                        color="#ffffff" if value > 0.5 else "#1f2430")  # fmt: skip
+                ax.text(
+                    x,
+                    y,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7,
+                    color="#ffffff" if value > 0.5 else "#1f2430",
+                )
     bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.outline.set_visible(False)
     return figure

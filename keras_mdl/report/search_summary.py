@@ -159,7 +159,9 @@ def summarize_search(
         rows,
         settings,
         {
-            k: ", ".join(sorted({str(r[k]) for r in rows if r.get(k, "") != ""}))
+            k: ", ".join(
+                sorted({str(r[k]) for r in rows if r.get(k, "") != ""})
+            )
             for k in ENVIRONMENT
             if any(r.get(k, "") != "" for r in rows)
         },

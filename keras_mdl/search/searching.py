@@ -128,7 +128,9 @@ class Search:
             can meet.
     """
 
-    def __init__(self, space, domains, batches, plan, existing=(), kernels=None):
+    def __init__(
+        self, space, domains, batches, plan, existing=(), kernels=None
+    ):
         self.space, self.plan = space, plan
         self.domains = {d.name: d for d in domains}
         for name in self.domains:
@@ -188,7 +190,7 @@ class Search:
         if self.plan.controllers == "random":
             self.step = self.plan.steps
             return []
-        plan, step = self.plan, self.step
+        step = self.step
         self._optimizer.learning_rate.assign(self._weight_rate(step))
         sampled, rows, losses = {}, [], []
         for i, name in enumerate(self.domains):
@@ -245,9 +247,7 @@ class Search:
         """The most likely path of each controller, as `FoundPaths`."""
         choices = {d: c.best() for d, c in self.controllers.items()}
         if self.plan.controllers == "random":
-            choices = {
-                d: self._random(i) for i, d in enumerate(self.domains)
-            }
+            choices = {d: self._random(i) for i, d in enumerate(self.domains)}
         return FoundPaths(self.space, choices, list(self.history))
 
     # === Parts of a step ===
@@ -262,9 +262,7 @@ class Search:
 
     def _train(self, i, name, choices, rng):
         part = relaxation(self.step, self.plan.steps, self.plan.relaxed)
-        relaxed = [
-            d.name for d in self.space.decisions if rng.random() < part
-        ]
+        relaxed = [d.name for d in self.space.decisions if rng.random() < part]
         size = self.plan.batch_size
         images, labels = self._batches[name][0](self.step, size)
         self.network.reset_metrics()

@@ -40,9 +40,7 @@ def similarity(space, paths, zeros=False):
         zeros: Whether layers left out count.
     """
     found = {d: nodes(space, c, zeros) for d, c in paths.items()}
-    return {
-        a: {b: jaccard(found[a], found[b]) for b in found} for a in found
-    }
+    return {a: {b: jaccard(found[a], found[b]) for b in found} for a in found}
 
 
 def usage(paths):

@@ -1,4 +1,4 @@
-"""`SuperNetwork`: every path of a space in one network; the path is an input."""
+"""`SuperNetwork`: all paths of a space in one network; a path is an input."""
 
 import keras
 import numpy as np

@@ -61,7 +61,9 @@ class ExponentialWeights(EqualWeights):
 
     def __call__(self, losses, state):
         # float32 ends at exp(88).
-        return ops.exp(ops.minimum(losses / self.width, 80.0)) / self.width, state
+        return ops.exp(
+            ops.minimum(losses / self.width, 80.0)
+        ) / self.width, state
 
 
 class BoundedPriority(EqualWeights):

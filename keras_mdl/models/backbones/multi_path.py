@@ -165,36 +165,43 @@ def _applied(block, x, scope, shared, momentum):
 
 
 def _convolution(step, name, scope, shared):
-    he = keras.initializers.HeNormal
     spatial = {
         "kernel_size": step.kernel_size,
         "strides": step.strides,
         "padding": "same",
     }
+    he = keras.initializers.HeNormal()
+    # Each channel has k * k inputs, which Keras calls the kernel's fan-out.
+    depthwise_he = keras.initializers.VarianceScaling(2.0, "fan_out")
     if step.kind == "convolution" and shared:
-        return scope(SharedConv2D, name, filters=step.filters,
-                     kernel_initializer=he(), **spatial)  # fmt: skip
+        return scope(
+            SharedConv2D,
+            name,
+            filters=step.filters,
+            kernel_initializer=he,
+            **spatial,
+        )
     if step.kind == "depthwise" and not shared:
-        return scope(DomainDepthwiseConv2D, name,
-                     depthwise_initializer=_depthwise_he(), **spatial)  # fmt: skip
+        return scope(
+            DomainDepthwiseConv2D,
+            name,
+            depthwise_initializer=depthwise_he,
+            **spatial,
+        )
+    role, spatial["data_format"] = "conv", "channels_last"
     if step.kind == "depthwise":
-        role, layer = "depthwise", DepthwiseConv2D(
-            depthwise_initializer=_depthwise_he(), use_bias=False,
-            data_format="channels_last", **spatial,
-        )  # fmt: skip
+        role = "depthwise"
+        layer = DepthwiseConv2D(
+            depthwise_initializer=depthwise_he, use_bias=False, **spatial
+        )
     elif step.kind == "dense":
-        role, layer = "dense", keras.layers.Dense(
-            step.filters, kernel_initializer=he()
-        )  # fmt: skip
+        layer = keras.layers.Dense(step.filters, kernel_initializer=he)
     else:
-        role, layer = "conv", keras.layers.Conv2D(
-            step.filters, use_bias=not step.normalized,
-            kernel_initializer=he(), data_format="channels_last", **spatial,
-        )  # fmt: skip
+        layer = keras.layers.Conv2D(
+            step.filters,
+            use_bias=not step.normalized,
+            kernel_initializer=he,
+            **spatial,
+        )
     kind = SharedLayer if shared else PerDomainLayer
     return scope(kind, name, layer=layer, role=role)
-
-
-def _depthwise_he():
-    # Each channel has k * k inputs, which Keras calls the kernel's fan-out.
-    return keras.initializers.VarianceScaling(2.0, "fan_out")

@@ -75,9 +75,7 @@ def search(settings, out, processes=None, say=print, executor=None):
                 failures = _run(engine, jobs, say)
             rows, summary = _report(settings, jobs, out)
     except BlockingIOError as error:
-        raise FileExistsError(
-            f"Another search is running in {out}"
-        ) from error
+        raise FileExistsError(f"Another search is running in {out}") from error
     return Searched(out, rows, summary, failures)
 
 
@@ -132,9 +130,7 @@ def _report(settings, jobs, out):
             continue
         found, method = stored["result"], job.where["method"]
         if "rows" in found:
-            rows += [
-                {**r, "seconds": stored["seconds"]} for r in found["rows"]
-            ]
+            rows += [{**r, "seconds": stored["seconds"]} for r in found["rows"]]
             key = (job.values["seed"], method)
             unions[key] = unions.get(key, 0) + found["union_bytes"]
         elif len(found["blocks"]) > 1:
