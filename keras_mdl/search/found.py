@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from keras_mdl.files import write_text
 from keras_mdl.models.backbones.multi_path import build_multi_path
+from keras_mdl.search.encoding import positions
+from keras_mdl.search.similarity import similarity
 from keras_mdl.search.space import SearchSpace
 
 FORMAT = "keras_mdl.paths/1"
@@ -39,6 +41,20 @@ class FoundPaths:
     def paths(self):
         """`{domain: PathBlock objects}`."""
         return {d: self.space.blocks(c) for d, c in self.choices.items()}
+
+    def describe(self):
+        """Plain values for reports: `positions`, `blocks` by domain as
+        `(position, name)`, and `jaccard` similarities, without and with
+        layers that are left out (`jaccard_zeros`)."""
+        return {
+            "positions": [p.name for p in positions(self.space)],
+            "blocks": {
+                d: [(b.position, b.name) for b in blocks]
+                for d, blocks in self.paths.items()
+            },
+            "jaccard": similarity(self.space, self.choices),
+            "jaccard_zeros": similarity(self.space, self.choices, zeros=True),
+        }
 
     def build(self, domains, **options):
         """The untrained union as a `MultiDomainModel`.

@@ -1,7 +1,5 @@
 """How much of their paths domains have in common."""
 
-from collections import Counter
-
 
 def jaccard(a, b):
     """Jaccard similarity of two paths: common blocks / all blocks of both.
@@ -41,25 +39,6 @@ def similarity(space, paths, zeros=False):
     """
     found = {d: nodes(space, c, zeros) for d, c in paths.items()}
     return {a: {b: jaccard(found[a], found[b]) for b in found} for a in found}
-
-
-def usage(paths):
-    """`{block: domains}` of `{domain: PathBlock objects}`, in path order."""
-    users = {}
-    for domain, blocks in paths.items():
-        for block in blocks:
-            users.setdefault(block, []).append(domain)
-    return users
-
-
-def union_kernels(paths):
-    """Numbers of the kernels of all blocks, each counted once."""
-    return sum(block.kernels for block in usage(paths))
-
-
-def block_counts(paths):
-    """How many blocks are on how many paths: `{users: blocks}`."""
-    return dict(sorted(Counter(map(len, usage(paths).values())).items()))
 
 
 def _optional(space):

@@ -25,9 +25,7 @@ from keras_mdl.search import (
     SearchPlan,
     SearchSpace,
     path_cost,
-    similarity,
 )
-from keras_mdl.search.encoding import positions
 from keras_mdl.training import get_balancing
 
 HERE = "keras_mdl.runs.search.search_jobs"
@@ -151,13 +149,7 @@ def find_paths(job, folder):
     return {
         "paths": {d: list(c) for d, c in found.choices.items()},
         "history": [r for r in found.history if r["step"] % 5 == 0],
-        "positions": [p.name for p in positions(space)],
-        "blocks": {
-            d: [[b.position, b.name] for b in blocks]
-            for d, blocks in found.paths.items()
-        },
-        "jaccard": similarity(space, found.choices),
-        "jaccard_zeros": similarity(space, found.choices, zeros=True),
+        **found.describe(),
         "traces": search.network.traces,
     }
 
