@@ -171,9 +171,11 @@ class JointModel(PhasedModel):
                 for d in self.domains
             ]
         )
-        own = keras.ops.stack(list(self.loss_weights.values()))
+        tensor = keras.ops.convert_to_tensor
+        own = keras.ops.stack([tensor(w) for w in self.loss_weights.values()])
         balance, after = balancing.rule(
-            keras.ops.stop_gradient(losses), balancing.state
+            keras.ops.stop_gradient(losses),
+            {name: tensor(v) for name, v in balancing.state.items()},
         )
         for name, variable in balancing.state.items():
             variable.assign(after[name])

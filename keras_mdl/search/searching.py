@@ -383,7 +383,9 @@ class Search:
                 is changed then.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # (`np.load` leaves a broken file open.)
+            with open(path, "rb") as f:
+                stored = np.load(f, allow_pickle=False)
                 arrays = {k: stored[k] for k in stored.files}
             meta = json.loads(arrays.pop("meta").tobytes())
             same = meta["digest"] == self.digest

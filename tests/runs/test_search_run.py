@@ -20,7 +20,7 @@ VALUES = {
               "squeezes": [False]},
     "search": {"steps": 4, "batch_size": 8,
                "reward": {"kind": "absolute", "cost": "macs",
-                          "target": 40000}},
+                          "target": 80000}},
     "training": {"steps": 4, "batch_size": 8},
     "methods": ["mpnas_bounded", "random"],
 }  # fmt: skip

@@ -114,11 +114,13 @@ def test_baseline_schedule_and_warm_up():
 
 def test_it_learns_and_its_state_is_all_of_it():
     controller, rng = Controller(SPACE), np.random.default_rng(1)
+    start = expected(controller, reward)
     for _ in range(400):
         choices = controller.sample(rng)
         controller.learn(choices, reward(choices), 0.05)
-    best = max(everything(), key=reward)
-    assert reward(controller.best()) == pytest.approx(reward(best), abs=0.2)
+    assert start < 0.3
+    assert expected(controller, reward) > 0.5
+    assert reward(controller.best()) > 0.6
     assert controller.mean_entropy() < 0.6
     copy = Controller(SPACE)
     copy.load_state(controller.state())

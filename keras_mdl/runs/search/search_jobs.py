@@ -243,7 +243,7 @@ def _result(job, folder, model, paths, loaded):
     save_checked(model, path, isolation)
     costs = {r.owner: r for r in model.summary_by_domain().rows}
     found, size = describe_environment(), job.values["space"]["size"]
-    rows = []
+    rows, union = [], _union_bytes(paths, size)
     for name, data in loaded.items():
         own = costs[name]
         others = [b for d, b in paths.items() if d != name]
@@ -266,12 +266,13 @@ def _result(job, folder, model, paths, loaded):
                 "added_bytes": path_cost(
                     "union_bytes", paths[name], size, others
                 ),
+                "union_bytes": union,
                 **{key: found.get(key, "") for key in ENVIRONMENT},
             }
         )
     keras.backend.clear_session()
     gc.collect()
-    return {"rows": rows, "union_bytes": _union_bytes(paths, size)}
+    return {"rows": rows, "union_bytes": union}
 
 
 def _union_bytes(paths, size):
