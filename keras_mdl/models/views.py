@@ -171,11 +171,10 @@ class JointModel(PhasedModel):
                 for d in self.domains
             ]
         )
-        tensor = keras.ops.convert_to_tensor
-        own = keras.ops.stack([tensor(w) for w in self.loss_weights.values()])
+        own = keras.ops.stack([_tensor(w) for w in self.loss_weights.values()])
         balance, after = balancing.rule(
             keras.ops.stop_gradient(losses),
-            {name: tensor(v) for name, v in balancing.state.items()},
+            {name: _tensor(v) for name, v in balancing.state.items()},
         )
         for name, variable in balancing.state.items():
             variable.assign(after[name])
@@ -202,6 +201,10 @@ class JointModel(PhasedModel):
         A joint view by itself would store the trunk once per domain.
         """
         self._view.owner.save(filepath, overwrite=overwrite, **kwargs)
+
+
+def _tensor(variable):
+    return keras.ops.cast(variable.value, "float32")
 
 
 def _clones(metrics):
