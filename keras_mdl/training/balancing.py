@@ -89,7 +89,7 @@ class BoundedPriority(EqualWeights):
 
     def __call__(self, losses, state):
         relative = losses / state["guessing"] / self.temperature
-        return len(losses) * ops.softmax(relative), state
+        return losses.shape[0] * ops.softmax(relative), state
 
 
 class UncertaintyWeights(EqualWeights):
@@ -153,7 +153,7 @@ class DynamicWeightAverage(EqualWeights):
         last, before = state["last"], state["before"]
         known = before > 0
         ratio = ops.where(known, last / ops.where(known, before, 1.0), 1.0)
-        weights = len(losses) * ops.softmax(ratio / self.temperature)
+        weights = losses.shape[0] * ops.softmax(ratio / self.temperature)
         count, total = state["count"] + 1, state["sum"] + losses
         full = count >= self.window
         return weights, {

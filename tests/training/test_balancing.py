@@ -94,6 +94,14 @@ def test_a_rule_keeps_its_state_between_steps_and_starts_anew():
     assert not keras.ops.convert_to_numpy(view.balancing_log_variance).any()
 
 
+@pytest.mark.parametrize("name", ["equal", "bounded", "dynamic"])
+def test_a_rule_whose_weights_sum_to_the_domains_keeps_the_scale(name):
+    _, _, _, history = step(get_balancing(name))
+    parts = [history[f"{d}_loss"][0] for d in ("a", "b")]
+    assert min(parts) * 2 <= history["loss"][0] * (1 + 1e-5)
+    assert history["loss"][0] <= max(parts) * 2 * (1 + 1e-5)
+
+
 def test_unknown_rules_are_refused():
     assert get_balancing({"exponential": {"width": 3}}).width == 3
     with pytest.raises(ValueError, match=r"Unknown balancing: 'abdp'.*bounded"):
