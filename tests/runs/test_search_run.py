@@ -6,7 +6,7 @@ import re
 import pytest
 import tiny
 
-from keras_mdl.data.joint import JointBatches
+from keras_mdl.data import SetEpoch
 from keras_mdl.models import load_model
 from keras_mdl.runs.engine import run_jobs
 from keras_mdl.runs.search import read_search_settings, search, search_jobs
@@ -81,17 +81,17 @@ def test_a_training_that_goes_on_ends_bit_identical(
     name = job.where["search"]["name"]
     (found,) = (folder / "results").glob(f"{name}-*.json")
     (tmp_path / "results" / found.name).write_text(found.read_text())
-    batch = JointBatches.__getitem__
 
-    def stops(self, index):
-        if self.epoch == 1:
-            raise KeyboardInterrupt
-        return batch(self, index)
+    class Stops(SetEpoch):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+            super().on_epoch_begin(epoch, logs)
 
-    monkeypatch.setattr(JointBatches, "__getitem__", stops)
-    with pytest.raises(KeyboardInterrupt):
-        search_jobs.train_union(job, tmp_path)
-    monkeypatch.setattr(JointBatches, "__getitem__", batch)
+    with monkeypatch.context() as patch:
+        patch.setattr(search_jobs, "SetEpoch", Stops)
+        with pytest.raises(KeyboardInterrupt):
+            search_jobs.train_union(job, tmp_path)
     search_jobs.train_union(job, tmp_path)
     whole, again = (
         load_model(f / "models" / f"{job.name}.keras")
