@@ -24,6 +24,8 @@ def path_picture(found: dict, theme: Theme):
             a list of `(position, name)`.
         theme: `Theme`.
     """
+    from matplotlib.patheffects import withStroke
+
     positions, domains = found["positions"], list(found["blocks"])
     way = {
         d: {p: name.removeprefix(f"{p}_") for p, name in blocks}
@@ -65,9 +67,11 @@ def path_picture(found: dict, theme: Theme):
             if several and not left_out:
                 ax.text(x, y, len(some), ha="center", va="center_baseline",
                         fontsize=8, color=theme.page, zorder=3)  # fmt: skip
-            ax.text(x, y - 0.23, _short(name), ha="center", va="top",
+            # Lines do not run through the letters.
+            around = [withStroke(linewidth=2.5, foreground=theme.page)]
+            ax.text(x, y - 0.26, _short(name), ha="center", va="top",
                     fontsize=6.5, color=theme.text, zorder=3,
-                    linespacing=0.95)  # fmt: skip
+                    linespacing=0.95, path_effects=around)  # fmt: skip
     ax.set_xticks(
         range(len(positions)),
         [p.replace("_layer", "\nlayer ").replace("stage", "stage ")
