@@ -52,6 +52,9 @@ def _of(rows, method, domains):
 
 
 def _parameters(rows):
+    if rows[0]["method"] == "single_path":
+        # The norms of the other domains are copies of the base's.
+        return int(rows[0]["path_parameters"])
     trunk = max(int(r["trunk_parameters"]) for r in rows)
     return trunk + sum(int(r["own_parameters"]) for r in rows)
 

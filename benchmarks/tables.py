@@ -10,6 +10,7 @@ from statistics import mean
 import compare_tables
 import export_tables
 import pretrained_tables
+import search_tables
 import stored
 from stored import distinct, markdown, spread
 
@@ -279,6 +280,7 @@ def taken_over_table():
 TABLES = {
     "taken_over": taken_over_table,
     "pretrained": pretrained_tables.pretrained_table,
+    "search": search_tables.search_table,
     "sharing": sharing_table,
     "do": do_table,
     "do_time": time_table,

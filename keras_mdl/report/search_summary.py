@@ -172,6 +172,9 @@ def _parameters(seeds):
     """Of the trunk and all slots without heads, mean over seeds."""
     found = []
     for rows in seeds.values():
+        if rows[0]["method"] == BASE:  # the norms of the others are copies
+            found.append(rows[0]["path_parameters"])
+            continue
         trunk = max(r["trunk_parameters"] for r in rows)  # 0 without sharing
         found.append(trunk + sum(r["own_parameters"] for r in rows))
     return _mean(found) if found else None
