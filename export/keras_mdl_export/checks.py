@@ -20,11 +20,8 @@ MIN_CALIBRATION = 100  # fewer images double the error (measured)
 def check_choices(
     model, mode, input_dtype, output, forms, pack_base, several_paths=False
 ):
-    """Refuses unknown choices.
-
-    Args:
-        several_paths: Whether domains have paths of their own through the
-            trunk.
+    """Refuses unknown choices, and `"parts"` where domains have several
+    paths through the trunk.
 
     Returns:
         `forms`, by default all that the mode has.
@@ -33,8 +30,7 @@ def check_choices(
         ValueError: Naming those known.
     """
     possible = FORMS if get_mode(mode).shares else _WITHOUT_SHARING
-    if several_paths:
-        # A file is no prefix and the whole trunk: it has its path alone.
+    if several_paths:  # no file is a prefix and the whole trunk
         possible = tuple(f for f in possible if f != "parts")
     if isinstance(forms, str):
         forms = [forms]

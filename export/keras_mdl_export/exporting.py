@@ -88,9 +88,8 @@ def export(
             `"parts"` (the trunk, and a small prefix per domain), `"bundle"`
             (all domains in one file), `"packs"` (zstd, for updates over the
             air). Default all; without sharing only `"models"` and
-            `"bundle"`. Where domains have paths of their own through the
-            trunk (`build_multi_path`) no file is prefix and trunk: there is
-            no `"parts"`, and `"packs"` store the trunk once.
+            `"bundle"`; without `"parts"` where domains have paths of their
+            own through the trunk (`build_multi_path`).
         pack_base: Name of the domain whose file the receiver of a pack has;
             default: it has the trunk.
         min_shared: Part of the trunk's bytes that each domain must share.
@@ -124,10 +123,10 @@ def export(
         for x in (calibration, validation, plain)
     )
     used = kernels_by_domain(model)
+    several = len(set(map(tuple, used.values()))) > 1
     forms = checks.check_choices(
-        model, mode, input_dtype, output, forms, pack_base,
-        several_paths=len(set(map(tuple, used.values()))) > 1,
-    )  # fmt: skip
+        model, mode, input_dtype, output, forms, pack_base, several
+    )
     checks.check_limits(
         min_shared=(min_shared, 0),
         max_accuracy_drop=(max_accuracy_drop, -1),
