@@ -88,8 +88,7 @@ def export(
             `"parts"` (the trunk, and a small prefix per domain), `"bundle"`
             (all domains in one file), `"packs"` (zstd, for updates over the
             air). Default all; without sharing only `"models"` and
-            `"bundle"`; without `"parts"` where domains have paths of their
-            own through the trunk (`build_multi_path`).
+            `"bundle"`; no `"parts"` of a model of `build_multi_path`.
         pack_base: Name of the domain whose file the receiver of a pack has;
             default: it has the trunk.
         min_shared: Part of the trunk's bytes that each domain must share.
