@@ -11,6 +11,7 @@ import compare_tables
 import export_tables
 import inside_tables
 import pretrained_tables
+import search_tables
 import stored
 from stored import distinct, markdown, spread
 
@@ -287,6 +288,7 @@ TABLES = {
     "inside": inside_tables.inside_table,
     "taken_over": taken_over_table,
     "pretrained": pretrained_tables.pretrained_table,
+    "search": search_tables.search_table,
     "sharing": sharing_table,
     "do": do_table,
     "do_time": time_table,

@@ -17,8 +17,11 @@ OUTPUTS = ("probabilities", "logits")
 MIN_CALIBRATION = 100  # fewer images double the error (measured)
 
 
-def check_choices(model, mode, input_dtype, output, forms, pack_base):
-    """Refuses unknown choices.
+def check_choices(
+    model, mode, input_dtype, output, forms, pack_base, several_paths=False
+):
+    """Refuses unknown choices, and `"parts"` where domains have several
+    paths through the trunk.
 
     Returns:
         `forms`, by default all that the mode has.
@@ -27,6 +30,8 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
         ValueError: Naming those known.
     """
     possible = FORMS if get_mode(mode).shares else _WITHOUT_SHARING
+    if several_paths:  # no file is a prefix and the whole trunk
+        possible = tuple(f for f in possible if f != "parts")
     if isinstance(forms, str):
         forms = [forms]
     forms = possible if forms is None else tuple(dict.fromkeys(forms))
@@ -42,7 +47,8 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
             )
     if not forms or not set(forms) <= set(possible):
         raise ValueError(
-            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}. "
+            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}"
+            f"{' for domains with paths of their own' * several_paths}. "
             f"Received: {list(forms)}"
         )
     if "packs" in forms and pack_base is not None:

@@ -26,6 +26,7 @@ from keras_mdl_export.runtime import run_all
 from keras_mdl_export.signing import sign
 from keras_mdl_export.trunk import (
     in_float32,
+    kernels_by_domain,
     quantized,
     slot_facts,
     stored_kernels,
@@ -87,7 +88,7 @@ def export(
             `"parts"` (the trunk, and a small prefix per domain), `"bundle"`
             (all domains in one file), `"packs"` (zstd, for updates over the
             air). Default all; without sharing only `"models"` and
-            `"bundle"`.
+            `"bundle"`; no `"parts"` of a model of `build_multi_path`.
         pack_base: Name of the domain whose file the receiver of a pack has;
             default: it has the trunk.
         min_shared: Part of the trunk's bytes that each domain must share.
@@ -120,8 +121,10 @@ def export(
         {k: v for k, v in (x or {}).items() if k not in left_out}
         for x in (calibration, validation, plain)
     )
+    used = kernels_by_domain(model)
+    several = len(set(map(tuple, used.values()))) > 1
     forms = checks.check_choices(
-        model, mode, input_dtype, output, forms, pack_base
+        model, mode, input_dtype, output, forms, pack_base, several
     )
     checks.check_limits(
         min_shared=(min_shared, 0),
@@ -166,14 +169,15 @@ def export(
             name: finish(content, mode, kernels, output)
             for name, content in contents.items()
         }
-        least = sum(k.nbytes for k in stored.values())
+        own = {n: {k: stored[k] for k in used[n]} for n in trees}
         for name, tree in trees.items():
+            least = sum(k.nbytes for k in own[name].values())
             verification.require_sound(name, tree, least)
         shared = {}
         if mode.shares:
             adapters = slot_facts(model)["adapters"]
             shared = {
-                n: sharing.sharing_of(n, t, stored, adapters.get(n))
+                n: sharing.sharing_of(n, t, own[n], adapters.get(n))
                 for n, t in trees.items()
             }
             sharing.require_sharing(list(shared.values()), min_shared)
@@ -191,6 +195,7 @@ def export(
             hidden,
             trees,
             stored if mode.shares else {},
+            own if mode.shares else {name: {} for name in trees},
             facts,
             {name: model.domains[name] for name in model},
             shared,

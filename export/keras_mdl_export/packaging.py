@@ -30,7 +30,9 @@ from keras_mdl_export.versions import order, runtime_of, wrong_versions
 BUNDLE = "bundle.tflite"
 
 
-def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
+def write(
+    folder, trees, kernels, own, facts, domains, shared, forms, pack_base
+):
     """Writes the chosen forms and the manifest that binds them.
 
     A domain's complete file is `prefix + trunk.bin + labels.zip`, byte for
@@ -42,6 +44,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         trees: `{domain: schema.ModelT}`.
         kernels: `{layer: array}` of the trunk as the files hold it; empty if
             nothing is shared.
+        own: `{domain: those of them that its file has}`.
         facts: `version`, `mode`, `input` and `output` of the manifest.
         domains: `{name: keras_mdl.Domain}`.
         shared: `{domain: Sharing}`, or empty.
@@ -67,7 +70,8 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         add(TRUNK, trunk)
     for name, tree in trees.items():
         described = with_metadata(tree, domains[name], facts)
-        content = _packed(name, described, arrays)
+        tail = [as_bytes(kernel) for kernel in own[name].values()]
+        content = _packed(name, described, tail)
         labels = labels_zip(domains[name].classes, len(content))
         complete[name] = content + labels
         found = {}

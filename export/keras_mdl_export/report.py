@@ -49,16 +49,19 @@ class ExportReport:
             "bundle": files.get(values["bundle"], {}).get("bytes", 0),
             "packs": total("pack"),
         }
+        kernels = sum(k["bytes"] for k in values["trunk"]["kernels"])
         rows = []
         for name, entry in entries.items():
+            # Of domains with paths of their own: the part on the path.
+            trunk = entry["sharing"].get("trunk_bytes", kernels)
+            trunk = sizes["trunk"] if trunk == kernels else trunk
             pack = entry["files"].get("pack")
             rows.append(
                 {
                     "domain": name,
                     "classes": len(entry["classes"]),
                     "complete": entry["complete"]["bytes"],
-                    "prefix": entry["complete"]["bytes"]
-                    - values["trunk"]["bytes"],
+                    "prefix": entry["complete"]["bytes"] - trunk,
                     "pack": files[pack]["bytes"] if pack else None,
                     "shared": entry["sharing"].get("fraction", 0.0),
                     "unshared": entry["sharing"].get("unshared", {}),

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_mdl.models.backbones.signs import DEAD
+from keras_mdl.models.paths import by_path
 from keras_mdl_export.weights import int8_grid
 
 _PREFIX = "trunk/"
@@ -18,6 +19,26 @@ def trunk_kernels(model):
     return {
         path: np.ascontiguousarray(_output_first(_value(variable)))
         for path, variable in _kernel_variables(model).items()
+    }
+
+
+def kernels_by_domain(model):
+    """`{domain: the trunk's kernels that its network runs through}`.
+
+    All of them in most networks; where domains have paths of their own, those
+    on the path.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel`.
+
+    Returns:
+        Lists of layers, in the order of `trunk_kernels`.
+    """
+    layers = list(_kernel_variables(model))
+    return {
+        name: [k for k in layers if f"{_PREFIX}{k}" in found]
+        for name in model
+        for found in [by_path(model._parts([name]))]
     }
 
 
@@ -114,12 +135,14 @@ def as_bytes(kernel):
 
 
 def _kernel_variables(model):
-    # Convolutions (kh, kw, in, out) and dense layers (in, out).
+    # Convolutions (kh, kw, in, out) and dense layers (in, out). A depthwise
+    # kernel takes each domain's norm into its numbers: its bytes differ.
     return {
         path.removeprefix(_PREFIX): variable
         for path, variable in model.variables_by_path().items()
         if path.startswith(_PREFIX)
         and path.endswith("/kernel")
+        and not path.endswith("/depthwise/kernel")
         and len(variable.shape) in (2, 4)
     }
 

@@ -17,6 +17,7 @@ from keras_mdl.cli.verbs.explain import explain
 from keras_mdl.cli.verbs.export import export
 from keras_mdl.cli.verbs.predict import predict
 from keras_mdl.cli.verbs.score import score
+from keras_mdl.cli.verbs.search import search
 from keras_mdl.cli.verbs.serve import serve
 from keras_mdl.cli.verbs.share import share
 from keras_mdl.cli.verbs.submit import submit
@@ -27,8 +28,8 @@ from keras_mdl.cli.verbs.train import train
 VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
-        demo, train, add_domain, share, compare, evaluate, predict, explain,
-        dissect, changes, export, serve, submit, score, summary,
+        demo, train, add_domain, share, compare, search, evaluate, predict,
+        explain, dissect, changes, export, serve, submit, score, summary,
         remove_domain, save_domain, load_domain,
     )
 }  # fmt: skip

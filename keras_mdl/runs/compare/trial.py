@@ -209,7 +209,7 @@ def data_of(job, size):
     data = _loaded(key, where["folder"], size)
     require_splits(data)
     if "hold_out" in job.values:
-        return _without_validation(data, job.values["hold_out"])
+        return without_validation(data, job.values["hold_out"])
     return data
 
 
@@ -313,7 +313,7 @@ def _loaded(key, folder, size):
     return DataEntry.of(json.loads(key)[0]).load(folder, size)
 
 
-def _without_validation(data, n):
+def without_validation(data, n):
     """The training images alone, each n-th of them to measure with."""
     images, labels = data.images("train"), data.labels("train")
     held = np.arange(len(labels)) % n == 0
