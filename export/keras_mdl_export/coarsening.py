@@ -1,0 +1,132 @@
+"""Fewer values for a domain's own numbers, in the containers they have."""
+
+import numpy as np
+
+from keras_mdl_export.flatbuffer import (
+    add_tensor,
+    code_of,
+    data_of,
+    make_operator,
+    schema,
+    set_data,
+)
+
+_OPS = schema.BuiltinOperator
+_INT8, _FLOAT = schema.TensorType.INT8, schema.TensorType.FLOAT32
+_SMALL = 4096  # numbers of a kernel that are not worth their loss
+
+
+def coarsen(model, trunk, bits):
+    """Rounds the private numbers of a finished network; the trunk stays.
+
+    ```
+    w ~ s * q    ->    s' * q'      s' = short(s * 127 / n)
+                                    q' = round(w / s'), from -n to n
+    ```
+
+    `short` rounds a mantissa. A bias of a full int8 layer counts in units of
+    `s' * (scale of the input)` and follows.
+
+    Args:
+        model: A `schema.ModelT` with int8 kernels, changed in place.
+        trunk: `{layer: int8 kernel}` of the trunk.
+        bits: `PrivateBits`.
+    """
+    shared = {kernel.tobytes() for kernel in trunk.values()}
+    for graph in model.subgraphs:
+        first, done = [], set()
+        for op in graph.operators:
+            code = code_of(model, op)
+            if code not in (
+                _OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED
+            ):  # fmt: skip
+                continue
+            kernel, depthwise = int(op.inputs[1]), code == _OPS.DEPTHWISE_CONV_2D
+            if kernel not in done:
+                done.add(kernel)
+                tensor = graph.tensors[kernel]
+                if depthwise and tensor.type == _FLOAT:
+                    if bits.depthwise:
+                        first.append(_as_int8(model, graph, op, bits))
+                elif data_of(model, tensor) is not None:
+                    levels = bits.depthwise or 127 if depthwise else bits.kernels
+                    data = data_of(model, tensor)
+                    if data.tobytes() in shared or (
+                        not depthwise and data.size < _SMALL
+                    ):
+                        levels = None
+                    _coarser(model, tensor, levels, bits.mantissa)
+            if len(op.inputs) > 2 and op.inputs[2] >= 0:
+                _short_bias(model, graph, op, bits.mantissa)
+        graph.operators = first + graph.operators
+
+
+def short(values, mantissa):
+    """Floats with the nearest mantissa of so many bits; ties go up.
+
+    Args:
+        values: float32 array.
+        mantissa: Bits, at most 23.
+    """
+    values = np.ascontiguousarray(values, np.float32)
+    cut = 23 - mantissa
+    if cut <= 0:
+        return values
+    whole = values.view(np.uint32) + np.uint32(1 << (cut - 1))
+    return (whole >> np.uint32(cut) << np.uint32(cut)).view(np.float32)
+
+
+def _grid(values, scales, levels):
+    integers = np.rint(values.astype(np.float64) / scales)
+    return integers.clip(-levels, levels).astype(np.int8)
+
+
+def _coarser(model, tensor, levels, mantissa):
+    found, before = tensor.quantization, tensor.quantization.scale
+    after = before * np.float32(127 / levels) if levels else before
+    after = short(after, mantissa)
+    found.scale = after
+    if levels and levels < 127:
+        shape = [1] * len(tensor.shape)
+        shape[found.quantizedDimension] = -1
+        values = data_of(model, tensor).astype(np.float64) * before.reshape(
+            shape
+        )
+        set_data(model, tensor, _grid(values, after.reshape(shape), levels))
+
+
+def _as_int8(model, graph, op, bits):
+    """A float depthwise kernel as int8, and what makes it float again."""
+    values = data_of(model, graph.tensors[op.inputs[1]])
+    channels = values.shape[-1]
+    largest = np.abs(values.reshape(-1, channels)).max(0)
+    scales = np.where(largest, largest / bits.depthwise, 1)
+    scales = short(scales, bits.mantissa)
+    stored = add_tensor(
+        model, graph, values.shape, _grid(values, scales, bits.depthwise)
+    )
+    found = schema.QuantizationParametersT()
+    found.scale, found.zeroPoint = scales, np.zeros(channels, np.int64)
+    found.quantizedDimension = 3
+    graph.tensors[stored].quantization = found
+    floats = add_tensor(model, graph, values.shape)
+    op.inputs[1] = floats
+    return make_operator(
+        model, _OPS.DEQUANTIZE, [stored], [floats], schema.DequantizeOptionsT()
+    )
+
+
+def _short_bias(model, graph, op, mantissa):
+    source, kernel, bias = (graph.tensors[i] for i in op.inputs[:3])
+    values = data_of(model, bias)
+    if values is None:
+        return
+    if values.dtype == np.float32:
+        set_data(model, bias, short(values, mantissa))
+    elif source.type == _INT8:
+        before = bias.quantization.scale.astype(np.float64)
+        after = source.quantization.scale.astype(np.float64)[0]
+        after = short(after * kernel.quantization.scale, mantissa)
+        values = short(values * before, mantissa) / after.astype(np.float64)
+        bias.quantization.scale = after
+        set_data(model, bias, np.rint(values).astype(np.int32))
