@@ -41,7 +41,10 @@ def coarsen(model, trunk, bits):
                 _OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED
             ):  # fmt: skip
                 continue
-            kernel, depthwise = int(op.inputs[1]), code == _OPS.DEPTHWISE_CONV_2D
+            kernel, depthwise = (
+                int(op.inputs[1]),
+                code == _OPS.DEPTHWISE_CONV_2D,
+            )
             if kernel not in done:
                 done.add(kernel)
                 tensor = graph.tensors[kernel]
@@ -49,7 +52,9 @@ def coarsen(model, trunk, bits):
                     if bits.depthwise:
                         first.append(_as_int8(model, graph, op, bits))
                 elif data_of(model, tensor) is not None:
-                    levels = bits.depthwise or 127 if depthwise else bits.kernels
+                    levels = (
+                        bits.depthwise or 127 if depthwise else bits.kernels
+                    )
                     data = data_of(model, tensor)
                     if data.tobytes() in shared or (
                         not depthwise and data.size < _SMALL
@@ -76,9 +81,29 @@ def short(values, mantissa):
     return (whole >> np.uint32(cut) << np.uint32(cut)).view(np.float32)
 
 
-def _grid(values, scales, levels):
-    integers = np.rint(values.astype(np.float64) / scales)
-    return integers.clip(-levels, levels).astype(np.int8)
+def on_grid(values, scales, levels, axis):
+    """Integers whose multiples are nearest, with the sum of each channel.
+
+    Rounding each number alone moves the sum of a kernel, and with it the
+    mean of a channel, which the next layers feel more than noise. So as many
+    numbers as the sum is off (those nearest to it) are rounded the other way.
+
+    Args:
+        values: Floats.
+        scales: One per channel.
+        levels: Largest integer.
+        axis: Of the channels.
+    """
+    moved = np.moveaxis(np.asarray(values, np.float64), axis, 0)
+    exact = moved.reshape(len(moved), -1) / scales.astype(np.float64)[:, None]
+    found = np.rint(exact)
+    left = exact - found
+    off = np.rint(left.sum(1, keepdims=True))
+    order = np.argsort(-left * np.sign(off), 1, kind="stable")
+    rank = np.argsort(order, 1, kind="stable")
+    found += np.sign(off) * (rank < np.abs(off))
+    found = found.clip(-levels, levels).astype(np.int8).reshape(moved.shape)
+    return np.ascontiguousarray(np.moveaxis(found, 0, axis))
 
 
 def _coarser(model, tensor, levels, mantissa):
@@ -87,12 +112,11 @@ def _coarser(model, tensor, levels, mantissa):
     after = short(after, mantissa)
     found.scale = after
     if levels and levels < 127:
+        axis = found.quantizedDimension
         shape = [1] * len(tensor.shape)
-        shape[found.quantizedDimension] = -1
-        values = data_of(model, tensor).astype(np.float64) * before.reshape(
-            shape
-        )
-        set_data(model, tensor, _grid(values, after.reshape(shape), levels))
+        shape[axis] = -1
+        values = data_of(model, tensor) * before.reshape(shape)
+        set_data(model, tensor, on_grid(values, after, levels, axis))
 
 
 def _as_int8(model, graph, op, bits):
@@ -103,7 +127,7 @@ def _as_int8(model, graph, op, bits):
     scales = np.where(largest, largest / bits.depthwise, 1)
     scales = short(scales, bits.mantissa)
     stored = add_tensor(
-        model, graph, values.shape, _grid(values, scales, bits.depthwise)
+        model, graph, values.shape, on_grid(values, scales, bits.depthwise, 3)
     )
     found = schema.QuantizationParametersT()
     found.scale, found.zeroPoint = scales, np.zeros(channels, np.int64)

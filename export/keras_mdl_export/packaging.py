@@ -30,7 +30,9 @@ from keras_mdl_export.versions import order, runtime_of, wrong_versions
 BUNDLE = "bundle.tflite"
 
 
-def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
+def write(
+    folder, trees, kernels, facts, domains, shared, forms, pack_base, private
+):
     """Writes the chosen forms and the manifest that binds them.
 
     A domain's complete file is `prefix + trunk.bin + labels.zip`, byte for
@@ -47,6 +49,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
         pack_base: A domain, or `None` for the trunk.
+        private: `{domain: choosing.Chosen}`.
 
     Returns:
         The `Manifest`, written.
@@ -84,6 +87,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
             "files": found,
             "complete": digest(complete[name]),
             "sharing": shared[name].to_dict() if shared else {},
+            "private_bits": private[name].to_dict(),
             "verification": {},
         }
     if "packs" in forms:

@@ -57,3 +57,32 @@ LADDER = MappingProxyType(
         )
     }
 )
+AUTO = "auto"
+
+
+def check_private(wanted, mode):
+    """`PrivateBits`, or `AUTO`; in modes without int8 kernels `FULL`.
+
+    Args:
+        wanted: `PrivateBits`, a name in `LADDER`, or `AUTO`.
+        mode: A `Mode`.
+
+    Raises:
+        ValueError: For unknown names, or coarser numbers in a mode that
+            stores none as integers.
+    """
+    if isinstance(wanted, str) and wanted in LADDER:
+        wanted = LADDER[wanted]
+    if not isinstance(wanted, PrivateBits) and wanted != AUTO:
+        raise ValueError(
+            f"`private_bits` must be {AUTO}, {', '.join(LADDER)} or a "
+            f"PrivateBits. Received: private_bits={wanted!r}"
+        )
+    if mode.kernels == "int8":
+        return wanted
+    if wanted in (AUTO, FULL):
+        return FULL
+    raise ValueError(
+        "Coarser private numbers need int8 kernels: mode 'dyn_conv' or "
+        f"'int8'. Received: mode={mode.name!r}, private_bits={wanted.name!r}"
+    )
