@@ -10,6 +10,13 @@ Keras, with the trunk on its int8 grid, and of the exported file (every form of
 which gives the same bits, or the export fails), the bytes, and the part of the
 trunk's bytes that the file shares. Rows that exist are not run again.
 
+    python benchmarks/export_accuracy.py benchmarks/private_bits.yaml \
+        runs/private_bits --seeds 0 --modes dyn_conv int8 --private-bits all \
+        --out benchmarks/results/private_bits.csv
+
+does the same for each step of coarser private numbers; each mode is converted
+once. `seconds` is then without the conversion, but for the first.
+
 `--keep DIR` keeps the exports of the first seed, with their images.
 """
 
@@ -21,13 +28,15 @@ import time
 import numpy as np
 import stored
 from environment import environment
-from keras_mdl_export import load
+from keras_mdl_export import exporting, load
 from keras_mdl_export.modes import MODES
+from keras_mdl_export.private_bits import LADDER
 
 from keras_mdl.runs.compare import read_settings
 from keras_mdl.runs.compare.trial import trained_model
 from keras_mdl.runs.exporting import evenly_spread, export_with_data
 
+CONVERT = exporting.convert_all
 RESULTS = stored.RESULTS / "export_accuracy.csv"
 # Everything is to be reported here, nothing refused.
 ANYTHING = {
@@ -43,36 +52,58 @@ def main():
     p.add_argument("folder", type=pathlib.Path, help="of the comparison")
     p.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     p.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    p.add_argument("--private-bits", default="full", help="or all")
     p.add_argument("--out", type=pathlib.Path, default=RESULTS)
     p.add_argument("--keep", type=pathlib.Path)
     args = p.parse_args()
     args.compared = s = read_settings(args.settings)
     for seed in args.seeds:
-        entries = (s.base, *s.domains)
+        # (A pretrained base has no images here.)
+        entries = [e for e in (s.base, *s.domains) if hasattr(e, "load")]
         data = {e.name: e.load(s.folder, s.size) for e in entries}
         model = trained_model(s, args.folder, seed)
+        for name in [n for n in model if n not in data]:
+            model = model.without_domain(name)
+        names = [args.private_bits]
+        if names == ["all"]:
+            names = [*LADDER, "auto"]
         for mode in args.modes:
-            if not done(args, seed, mode):
-                run(args, seed, model, data, mode)
+            exporting.convert_all = once(CONVERT)
+            for bits in names:
+                if not done(args, seed, mode, bits):
+                    run(args, seed, model, data, mode, bits)
 
 
-def done(args, seed, mode):
+def once(convert):
+    """A conversion that is not repeated: it does not depend on the bits."""
+    found = []
+
+    def converted(*args, **options):
+        if not found:
+            found.append(convert(*args, **options))
+        return found[0]
+
+    return converted
+
+
+def done(args, seed, mode, bits):
     """Whether there are rows; those of a mode are written together."""
     return args.out.exists() and any(
-        (r["seed"], r["method"]) == (str(seed), mode)
+        (r["seed"], r["method"], r["private_bits"]) == (str(seed), mode, bits)
         for r in stored.rows(args.out)
     )
 
 
-def run(args, seed, model, data, mode):
+def run(args, seed, model, data, mode, bits):
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder, "export")
         if args.keep and seed == args.seeds[0]:
             folder = args.keep / mode
         report = export_with_data(
-            model, data, folder, args.compared.size, mode=mode, **ANYTHING
-        )
+            model, data, folder, args.compared.size, mode=mode,
+            private_bits=bits, **ANYTHING
+        )  # fmt: skip
         print(report, flush=True)
         if args.keep and seed == args.seeds[0]:
             keep_images(args, data, folder)
@@ -91,7 +122,7 @@ def run(args, seed, model, data, mode):
             "train_images": data[row["domain"]].size("train"),
             "validation_images": data[row["domain"]].size("validation"),
             "base": args.compared.base.name,
-            "width": args.compared.width,
+            "width": args.compared.width or 1,
             "size": args.compared.size,
             "epochs": 0,
             "seconds": seconds,
@@ -104,6 +135,9 @@ def run(args, seed, model, data, mode):
             "own_bytes": row["prefix"],
             "pack_bytes": row["pack"] or "",
             "shared": round(row["shared"], 4),
+            "private_bits": bits,
+            "chosen": row["private_bits"],
+            "lost_training": round(row["lost"], 4),
             "unshared_kernels": len(row["unshared"]),
             "trunk_bytes": report.sizes.get("trunk", 0),
             "bundle_bytes": report.sizes["bundle"],

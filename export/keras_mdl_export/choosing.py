@@ -17,8 +17,8 @@ class Chosen:
     Attributes:
         bits: `PrivateBits`.
         images: On how many training images that was chosen; 0: on none.
-        lost: Part of them that lost their right class (without labels: that
-            changed their class), against full numbers.
+        lost: Accuracy lost on them, or probability of the right class,
+            whatever is more, against full numbers; see `choose`.
     """
 
     bits: PrivateBits
@@ -37,6 +37,14 @@ class Chosen:
 def choose(contents, finished, wanted, images, limit, work, say):
     """The coarsest private numbers that keep each domain's answers.
 
+    ```
+    accuracy lost = mean(right(full) - right)     right: 1 or 0 per image
+    probability lost = mean(p_full - p)           p: of the right class
+    ```
+
+    Both may be at most `limit`. Some hundred images that fall either way by
+    chance are no loss, so one standard error of the mean is left to the
+    first. Without labels the class that full numbers give is the right one.
     Files of all rungs of the ladder run on LiteRT, in another process.
 
     Args:
@@ -46,7 +54,7 @@ def choose(contents, finished, wanted, images, limit, work, say):
         images: `{domain: (images, labels or None)}` to choose on: of those
             that a training may look at, and none that the export is
             verified on. Domains without any keep full numbers.
-        limit: Part of the images that may be lost.
+        limit: The most that may be lost.
         work: A folder to work in.
         say: Function that shows a line of progress.
 
@@ -95,37 +103,44 @@ def run_candidates(work, count, rungs, limit):
         with np.load(work / f"choose{i}.npz") as found:
             x, labels = found["x"], found["labels"]
         files = {rung: work / f"choose{i}.{rung}.tflite" for rung in rungs}
-        full = np.array([*classes_of(files[rungs[0]], x)])
-        counted = (labels < 0) | (full == labels)
-        for rung in reversed(rungs):
-            lost = _lost(files[rung], x, full, counted, limit * len(x))
-            if lost is not None:
+        full = probabilities(files[rungs[0]], x)
+        right = full.argmax(1) if (labels < 0).any() else labels
+        for rung in reversed(rungs[1:]):
+            lost, sure = loss_of(full, probabilities(files[rung], x), right)
+            if sure <= limit:
                 break
-        chosen.append((rung, lost / len(x)))
+        else:
+            rung, lost = rungs[0], 0.0
+        chosen.append((rung, lost))
     (work / "chosen.json").write_text(json.dumps(chosen))
 
 
-def _lost(path, x, full, counted, most):
-    """How many counted images get another class; `None`: more than `most`."""
-    lost, pairs = 0, zip(classes_of(path, x), full, counted, strict=True)
-    for found, expected, counts in pairs:
-        lost += bool(counts and found != expected)
-        if lost > most + 1e-9:
-            return None
-    return lost
+def loss_of(full, found, right):
+    """`(lost, surely lost)`: of accuracy or probability, whatever is more."""
+    rows = np.arange(len(right))
+    fallen = (full.argmax(1) == right) * 1.0 - (found.argmax(1) == right)
+    error = fallen.std() / len(right) ** 0.5
+    accuracy, p = fallen.mean(), (full - found)[rows, right].mean()
+    return float(max(accuracy, p)), float(max(accuracy - error, p))
 
 
-def classes_of(path, x):
-    """The class of one image after the other."""
+def probabilities(path, x):
+    """What a file answers, `(n, classes)` float64, logits or not."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
     (scores,) = interpreter.get_output_details()
+    found = []
     for pixels in x:
         interpreter.set_tensor(
             image["index"], pixels[None].astype(image["dtype"])
         )
         interpreter.invoke()
-        yield int(interpreter.get_tensor(scores["index"])[0].argmax())
+        found.append(interpreter.get_tensor(scores["index"])[0])
+    found = np.array(found, np.float64)
+    if scores["name"].endswith("logits"):
+        found = np.exp(found - found.max(1, keepdims=True))
+        found /= found.sum(1, keepdims=True)
+    return found

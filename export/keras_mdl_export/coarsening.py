@@ -13,6 +13,7 @@ from keras_mdl_export.flatbuffer import (
 
 _OPS = schema.BuiltinOperator
 _INT8, _FLOAT = schema.TensorType.INT8, schema.TensorType.FLOAT32
+_WITH_KERNEL = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED)
 _SMALL = 4096  # numbers of a kernel that are not worth their loss
 
 
@@ -20,12 +21,13 @@ def coarsen(model, trunk, bits):
     """Rounds the private numbers of a finished network; the trunk stays.
 
     ```
-    w ~ s * q    ->    s' * q'      s' = short(s * 127 / n)
-                                    q' = round(w / s'), from -n to n
+    w ~ s * q    ->    short(s * 127 / n) * q'    q' = round(q * n / 127)
     ```
 
-    `short` rounds a mantissa. A bias of a full int8 layer counts in units of
-    `s' * (scale of the input)` and follows.
+    `short` rounds a mantissa. The integers do not depend on a norm's factor,
+    which is in the scale: domains with equal kernels keep equal integers. A
+    bias of a full int8 layer counts in units of the kernel's scale (times
+    that of the input) and follows it.
 
     Args:
         model: A `schema.ModelT` with int8 kernels, changed in place.
@@ -34,36 +36,21 @@ def coarsen(model, trunk, bits):
     """
     shared = {kernel.tobytes() for kernel in trunk.values()}
     for graph in model.subgraphs:
-        first, done = [], set()
+        made_float, done = [], set()
         for op in graph.operators:
             code = code_of(model, op)
-            if code not in (
-                _OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED
-            ):  # fmt: skip
+            if code not in _WITH_KERNEL:
                 continue
-            kernel, depthwise = (
-                int(op.inputs[1]),
-                code == _OPS.DEPTHWISE_CONV_2D,
-            )
-            if kernel not in done:
-                done.add(kernel)
-                tensor = graph.tensors[kernel]
-                if depthwise and tensor.type == _FLOAT:
-                    if bits.depthwise:
-                        first.append(_as_int8(model, graph, op, bits))
-                elif data_of(model, tensor) is not None:
-                    levels = (
-                        bits.depthwise or 127 if depthwise else bits.kernels
-                    )
-                    data = data_of(model, tensor)
-                    if data.tobytes() in shared or (
-                        not depthwise and data.size < _SMALL
-                    ):
-                        levels = None
-                    _coarser(model, tensor, levels, bits.mantissa)
+            index, depthwise = int(op.inputs[1]), code == _OPS.DEPTHWISE_CONV_2D
+            kernel = graph.tensors[index]
+            if kernel.type == _FLOAT and depthwise and bits.depthwise:
+                made_float.append(_as_int8(model, graph, op, bits))
+            elif kernel.type == _INT8 and index not in done:
+                done.add(index)
+                _coarser(model, kernel, shared, depthwise, bits)
             if len(op.inputs) > 2 and op.inputs[2] >= 0:
                 _short_bias(model, graph, op, bits.mantissa)
-        graph.operators = first + graph.operators
+        graph.operators = made_float + graph.operators
 
 
 def short(values, mantissa):
@@ -106,17 +93,17 @@ def on_grid(values, scales, levels, axis):
     return np.ascontiguousarray(np.moveaxis(found, 0, axis))
 
 
-def _coarser(model, tensor, levels, mantissa):
-    found, before = tensor.quantization, tensor.quantization.scale
-    after = before * np.float32(127 / levels) if levels else before
-    after = short(after, mantissa)
-    found.scale = after
-    if levels and levels < 127:
+def _coarser(model, kernel, shared, depthwise, bits):
+    data, found = data_of(model, kernel), kernel.quantization
+    levels = (bits.depthwise or 127) if depthwise else bits.kernels
+    if not depthwise and (data.size < _SMALL or data.tobytes() in shared):
+        levels = 127
+    factor = np.float32(127 / levels)
+    if levels < 127:
         axis = found.quantizedDimension
-        shape = [1] * len(tensor.shape)
-        shape[axis] = -1
-        values = data_of(model, tensor) * before.reshape(shape)
-        set_data(model, tensor, on_grid(values, after, levels, axis))
+        steps = np.full(len(found.scale), factor)
+        set_data(model, kernel, on_grid(data, steps, levels, axis))
+    found.scale = short(found.scale * factor, bits.mantissa)
 
 
 def _as_int8(model, graph, op, bits):
@@ -125,12 +112,12 @@ def _as_int8(model, graph, op, bits):
     channels = values.shape[-1]
     largest = np.abs(values.reshape(-1, channels)).max(0)
     scales = np.where(largest, largest / bits.depthwise, 1)
-    scales = short(scales, bits.mantissa)
     stored = add_tensor(
         model, graph, values.shape, on_grid(values, scales, bits.depthwise, 3)
     )
     found = schema.QuantizationParametersT()
-    found.scale, found.zeroPoint = scales, np.zeros(channels, np.int64)
+    found.scale = short(scales, bits.mantissa)
+    found.zeroPoint = np.zeros(channels, np.int64)
     found.quantizedDimension = 3
     graph.tensors[stored].quantization = found
     floats = add_tensor(model, graph, values.shape)

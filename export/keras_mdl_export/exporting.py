@@ -102,9 +102,9 @@ def export(
             `"auto"`: for each domain the coarsest of the ladder that keeps
             `max_private_loss`; domains without calibration images, or
             without others to verify with, stay as they are.
-        max_private_loss: Part of the calibration images that may lose their
-            right class (without labels: that may change their class) by
-            `"auto"`, against the export of full numbers.
+        max_private_loss: Accuracy, and probability of the right class, that
+            `"auto"` may lose on a domain's calibration images; see
+            `keras_mdl_export.choosing`.
         min_shared: Part of the trunk's bytes that each domain must share.
         max_accuracy_drop: Accepted loss of accuracy, for domains with labels.
         min_agreement: Accepted part of images with the same top class.

@@ -50,10 +50,10 @@ LADDER = MappingProxyType(
         for bits in (
             FULL,
             PrivateBits("fine", 31, 127, 11),
-            PrivateBits("medium", 15, 31, 10),
-            PrivateBits("coarse", 7, 15, 8),
-            PrivateBits("coarser", 4, 11, 7),
-            PrivateBits("coarsest", 3, 7, 6),
+            PrivateBits("medium", 15, 63, 10),
+            PrivateBits("coarse", 7, 31, 9),
+            PrivateBits("coarser", 5, 31, 8),
+            PrivateBits("coarsest", 3, 15, 8),
         )
     }
 )

@@ -11,7 +11,7 @@ _NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
 
 
 def export_with_data(
-    model, data, folder, size, calibration_images=500, verify_images=1000,
+    model, data, folder, size, calibration_images=1000, verify_images=1000,
     **options,
 ):  # fmt: skip
     """`keras_mdl_export.export`, calibrated and verified on data at hand.

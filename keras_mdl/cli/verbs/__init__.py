@@ -4,6 +4,7 @@ import re
 
 from keras_mdl.cli.verbs.add_domain import add_domain
 from keras_mdl.cli.verbs.compare import compare
+from keras_mdl.cli.verbs.compress import compress
 from keras_mdl.cli.verbs.demo import demo
 from keras_mdl.cli.verbs.domain_files import (
     load_domain,
@@ -23,8 +24,9 @@ from keras_mdl.cli.verbs.train import train
 VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
-        demo, train, add_domain, share, compare, evaluate, predict, export,
-        submit, score, summary, remove_domain, save_domain, load_domain,
+        demo, train, add_domain, share, compare, evaluate, predict,
+        compress, export, submit, score, summary, remove_domain,
+        save_domain, load_domain,
     )
 }  # fmt: skip
 for _verb in VERBS.values():

@@ -21,7 +21,7 @@ def export(
     pack_base: str | None = None,
     private_bits: str = "auto",
     max_private_loss: flags.Fraction = 0.003,
-    calibration_images: flags.PositiveInt = 500,
+    calibration_images: flags.PositiveInt = 1000,
     verify_images: flags.PositiveInt = 1000,
     max_accuracy_drop: flags.Fraction = 0.02,
     min_agreement: flags.Fraction = 0.9,
@@ -56,7 +56,7 @@ def export(
         private_bits: how finely each domain's own numbers are stored in
             dyn_conv and int8: full, fine, medium, coarse, coarser, coarsest;
             auto: the coarsest, for each domain, that keeps --max-private-loss
-        max_private_loss: accuracy that auto may cost, on training images
+        max_private_loss: accuracy that auto may cost on training images
         calibration_images: training images of each domain, for --mode int8
             and --private-bits auto
         verify_images: of each domain at most
