@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
 BELOW = {"domains", "files", "processes", "tables"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
-ALL |= {"report", "runs"}
+ALL |= {"compression", "report", "runs"}
 # Part of the package: the parts it may import (itself included).
 MAY_IMPORT = {
     "files": set(),
@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "layers": {"layers"} | BELOW,
     "models": {"models", "layers"} | BELOW,
     "training": {"training", "models", "layers"} | BELOW,
+    "compression": {"compression", "models", "layers"} | BELOW,
     "data": {"data"} | BELOW,
     "score": {"score", "data"} | BELOW,
     "report": {"report", "score", "files", "tables"},
@@ -42,6 +43,7 @@ NO_TENSORFLOW = {
     "layers",
     "models",
     "training",
+    "compression",
 }
 
 
