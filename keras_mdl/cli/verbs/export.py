@@ -26,7 +26,7 @@ def export(
     max_accuracy_drop: flags.Fraction = 0.02,
     min_agreement: flags.Fraction = 0.9,
     min_shared: flags.Fraction = 0.9,
-    version: flags.PositiveInt | None = None,
+    export_version: flags.PositiveInt | None = None,
     signing_key: pathlib.Path | None = None,
     reading: flags.Reading = flags.READING,
     overwrite: flags.Overwrite = False,
@@ -64,7 +64,7 @@ def export(
         min_agreement: part of the images that must get the class that Keras
             gives
         min_shared: part of the trunk's bytes that each domain must share
-        version: of the export; devices install a later one only (default: one
+        export_version: of this export; devices install a later one only (default: one
             more than that of the export that is replaced, or 1)
         signing_key: PEM file of an Ed25519 private key that signs the export
     """
@@ -89,11 +89,11 @@ def export(
         from keras_mdl_export import checks, manifest, modes, signing
         from keras_mdl_export.private_bits import check_private
 
-        with bad_input():
+        with bad_input(version="--export-version"):
             key = signing_key and signing_key.read_bytes()
             if key is not None:
                 signing.sign(b"", key)  # a wrong one is refused at once
-            manifest.next_version(out, version)
+            manifest.next_version(out, export_version)
             chosen = modes.get_mode(mode)
             check_private(private_bits, chosen)
             forms = checks.check_choices(
@@ -124,7 +124,7 @@ def export(
             pack_base=pack_base,
             private_bits=private_bits,
             max_private_loss=max_private_loss,
-            version=version,
+            version=export_version,
             signing_key=key,
             min_shared=min_shared,
             max_accuracy_drop=max_accuracy_drop,
