@@ -64,8 +64,8 @@ def export(
         min_agreement: part of the images that must get the class that Keras
             gives
         min_shared: part of the trunk's bytes that each domain must share
-        export_version: of this export; devices install a later one only (default: one
-            more than that of the export that is replaced, or 1)
+        export_version: of this export; devices install a later one only
+            (default: one more than that of the export that is replaced, or 1)
         signing_key: PEM file of an Ed25519 private key that signs the export
     """
     from keras_mdl_export.manifest import FILENAME
