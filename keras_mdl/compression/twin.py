@@ -78,6 +78,7 @@ def twin_of(view, trained, wrap, scopes):
         name, xs = step["name"], [tensors[k] for k in used_tensors(step)]
         if name in trained:
             inner[name] = _layer(tf_keras, layers[name])
+            inner[name].build(xs[0].shape)
             y = wrap(inner[name], kind_of(layers[name]))(xs[0])
         else:
             y = replayed(step=step, name=f"replayed_{len(tensors)}")(xs)
@@ -170,7 +171,8 @@ def _runner(step, layers):
     layer = isinstance(part, keras.Layer)
 
     def run(xs):
-        rest = list(xs)
+        # (Cloning unwraps a list of one.)
+        rest = list(xs) if isinstance(xs, list | tuple) else [xs]
 
         def value(v):
             if isinstance(v, dict):

@@ -152,12 +152,14 @@ def quantized(tfmot, scopes, kernels=7, depthwise=31):
             return keras_api.quantize_apply(model)
 
     def found(model):
-        # The latent kernels: the export rounds them, in the same way.
         names = {}
         for layer in model.layers:
-            if hasattr(layer, "quantize_config") and layer.quantize_config:
-                ((kernel, _, _),) = layer._weight_vars
-                names[layer.layer.name] = (kernel, layer.layer.bias)
+            if isinstance(getattr(layer, "quantize_config", None), OnGrid):
+                # (The layer itself holds the rounded tensor of a graph.)
+                ((kernel, grid, _),) = layer._weight_vars
+                names[layer.layer.name] = (
+                    grid(kernel, False, {}), layer.layer.bias,
+                )  # fmt: skip
         return names
 
     return Way(wrap, apply, found)
@@ -169,7 +171,7 @@ def pruned(tfmot, scopes, sparsity=0.5):
     Depthwise kernels stay whole: tensorflow-model-optimization leaves them.
     """
     api = tfmot.sparsity.keras
-    schedule = api.ConstantSparsity(sparsity, 0, frequency=20)
+    schedule = api.ConstantSparsity(sparsity, 0, frequency=1)
 
     def wrap(layer, kind):
         if kind == "DepthwiseConv2D":

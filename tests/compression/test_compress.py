@@ -45,6 +45,9 @@ def test_only_the_domains_own_kernels_change(way):
     assert changed_paths(folded, after) == {KERNEL}
     assert changed_owners(folded, after) == {"domains/a"}
     kernel = after[KERNEL]
+    if way == "quantize":
+        steps = kernel / (np.abs(kernel).max((0, 1, 2)) / 7)
+        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
     if way == "prune":
         assert np.mean(kernel == 0) == pytest.approx(0.5, abs=0.01)
     if way == "cluster":
@@ -53,7 +56,7 @@ def test_only_the_domains_own_kernels_change(way):
 
 @on_tensorflow
 def test_kernels_learn_to_stand_on_their_grid():
-    """Rounded to three values, trained ones answer better than plain ones."""
+    """Rounded to three values, trained ones fit better than plain ones."""
     model, (x, y) = wide(), batch("a", 32)
 
     def loss(network, path=KERNEL):
@@ -65,10 +68,10 @@ def test_kernels_learn_to_stand_on_their_grid():
         return -np.mean(np.asarray(log_p)[np.arange(len(y)), y])
 
     found, _ = compress(
-        model, "a", dataset(), "quantize", epochs=15, learning_rate=0.01,
+        model, "a", dataset(), "quantize", epochs=15, learning_rate=0.03,
         kernels=1, verbose=0,
     )  # fmt: skip
-    assert loss(found) < 0.9 * loss(model)
+    assert loss(found) < loss(model) - 0.01
 
 
 @on_tensorflow
