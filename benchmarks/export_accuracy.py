@@ -15,7 +15,13 @@ trunk's bytes that the file shares. Rows that exist are not run again.
         --out benchmarks/results/private_bits.csv
 
 does the same for each step of coarser private numbers; each mode is converted
-once. `seconds` is then without the conversion, but for the first.
+once. `seconds` is then without the conversion, but for the first. With
+
+    --domains flowers --private-bits coarsest --out .../compression.csv \
+        --ways plain tune quantize prune cluster
+
+the domains' private kernels are first trained by each way of
+`keras_mdl.compression` (`plain`: by none; `tune`: on, and rounded by nothing).
 
 `--keep DIR` keeps the exports of the first seed, with their images.
 """
@@ -32,12 +38,16 @@ from keras_mdl_export import exporting, load
 from keras_mdl_export.modes import MODES
 from keras_mdl_export.private_bits import LADDER
 
+from keras_mdl.compression import compress
+from keras_mdl.data import Preprocess
 from keras_mdl.runs.compare import read_settings
 from keras_mdl.runs.compare.trial import trained_model
 from keras_mdl.runs.exporting import evenly_spread, export_with_data
+from keras_mdl.runs.fitting import batches
 
 CONVERT = exporting.convert_all
 RESULTS = stored.RESULTS / "export_accuracy.csv"
+WAYS = ("plain", "tune", "quantize", "prune", "cluster")
 # Everything is to be reported here, nothing refused.
 ANYTHING = {
     "min_shared": 0.0,
@@ -53,6 +63,9 @@ def main():
     p.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     p.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     p.add_argument("--private-bits", default="full", help="or all")
+    p.add_argument("--domains", nargs="+", help="default: all")
+    p.add_argument("--ways", nargs="+", choices=WAYS, default=["plain"])
+    p.add_argument("--epochs", type=int, default=2, help="of the ways")
     p.add_argument("--out", type=pathlib.Path, default=RESULTS)
     p.add_argument("--keep", type=pathlib.Path)
     args = p.parse_args()
@@ -60,18 +73,51 @@ def main():
     for seed in args.seeds:
         # (A pretrained base has no images here.)
         entries = [e for e in (s.base, *s.domains) if hasattr(e, "load")]
-        data = {e.name: e.load(s.folder, s.size) for e in entries}
+        data = {
+            e.name: e.load(s.folder, s.size)
+            for e in entries
+            if e.name in (args.domains or [e.name])
+        }
         model = trained_model(s, args.folder, seed)
         for name in [n for n in model if n not in data]:
             model = model.without_domain(name)
         names = [args.private_bits]
         if names == ["all"]:
             names = [*LADDER, "auto"]
-        for mode in args.modes:
-            exporting.convert_all = once(CONVERT)
-            for bits in names:
-                if not done(args, seed, mode, bits):
-                    run(args, seed, model, data, mode, bits)
+        for way in args.ways:
+            left = [
+                (mode, bits)
+                for mode in args.modes
+                for bits in names
+                if not done(args, seed, mode, bits, way)
+            ]
+            if left:
+                compressed = by_way(args, model, data, way, names[-1])
+            for mode in dict.fromkeys(mode for mode, _ in left):
+                exporting.convert_all = once(CONVERT)
+                for bits in (b for m, b in left if m == mode):
+                    run(args, seed, compressed, data, mode, bits, way)
+
+
+def by_way(args, model, data, way, bits):
+    """The model with every domain's private kernels trained by a way."""
+    if way == "plain":
+        return model
+    options, bits = {}, LADDER.get(bits, LADDER["full"])
+    if way == "tune":
+        options = {"kernels": 127, "depthwise": 127}
+    if way == "quantize":
+        options = {"kernels": bits.kernels, "depthwise": bits.depthwise}
+    for name, one in data.items():
+        images = batches(
+            one, "train", args.compared.size, 64, training=True,
+            preprocess=Preprocess.quick(args.compared.size),
+        )  # fmt: skip
+        model, _ = compress(
+            model, name, images, "quantize" if way == "tune" else way,
+            args.epochs, verbose=2, **options,
+        )  # fmt: skip
+    return model
 
 
 def once(convert):
@@ -86,15 +132,16 @@ def once(convert):
     return converted
 
 
-def done(args, seed, mode, bits):
+def done(args, seed, mode, bits, way):
     """Whether there are rows; those of a mode are written together."""
     return args.out.exists() and any(
-        (r["seed"], r["method"], r["private_bits"]) == (str(seed), mode, bits)
+        (r["seed"], r["method"], r["private_bits"], r["way"])
+        == (str(seed), mode, bits, way)
         for r in stored.rows(args.out)
     )
 
 
-def run(args, seed, model, data, mode, bits):
+def run(args, seed, model, data, mode, bits, way):
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder, "export")
@@ -135,6 +182,7 @@ def run(args, seed, model, data, mode, bits):
             "own_bytes": row["prefix"],
             "pack_bytes": row["pack"] or "",
             "shared": round(row["shared"], 4),
+            "way": way,
             "private_bits": bits,
             "chosen": row["private_bits"],
             "lost_training": round(row["lost"], 4),
