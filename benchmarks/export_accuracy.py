@@ -39,7 +39,6 @@ from keras_mdl_export.modes import MODES
 from keras_mdl_export.private_bits import LADDER
 
 from keras_mdl.compression import compress
-from keras_mdl.data import Preprocess
 from keras_mdl.runs.compare import read_settings
 from keras_mdl.runs.compare.trial import trained_model
 from keras_mdl.runs.exporting import evenly_spread, export_with_data
@@ -109,10 +108,7 @@ def by_way(args, model, data, way, bits):
     if way == "quantize":
         options = {"kernels": bits.kernels, "depthwise": bits.depthwise}
     for name, one in data.items():
-        images = batches(
-            one, "train", args.compared.size, 64, training=True,
-            preprocess=Preprocess.quick(args.compared.size),
-        )  # fmt: skip
+        images = batches(one, "train", args.compared.size, training=True)
         model, _ = compress(
             model, name, images, "quantize" if way == "tune" else way,
             args.epochs, verbose=2, **options,
