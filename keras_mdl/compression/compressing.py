@@ -3,7 +3,11 @@
 import keras
 import numpy as np
 
-from keras_mdl.compression.twin import private_kernels, twin_of
+from keras_mdl.compression.twin import (
+    private_kernels,
+    require_equal,
+    twin_of,
+)
 from keras_mdl.compression.ways import WAYS, optimization
 
 
@@ -62,6 +66,8 @@ def compress(
         except TypeError as error:
             raise ValueError(f"Compressing by {way!r}: {error}") from None
         view = on_grid[domain]
+        plain = twin_of(view, paths, lambda layer, kind: layer, {})
+        require_equal(view, plain)
         twin = twin_of(view, paths, chosen.wrap, scopes)
         trained = chosen.apply(twin)
         steps = epochs * _length(images)

@@ -5,8 +5,7 @@ import numpy as np
 
 from keras_mdl.models.backbones.keras_graph import steps_of, used_tensors
 
-_KERNELS = {"Conv2D": "kernel", "DepthwiseConv2D": "depthwise_kernel",
-            "Dense": "kernel"}  # fmt: skip
+_KINDS = ("Conv2D", "DepthwiseConv2D", "Dense")
 _TOLERANCE = 1e-3
 LARGE = 4096  # numbers of a kernel that are worth compressing
 
@@ -40,7 +39,7 @@ def private_kernels(model, domain):
 
 def kind_of(layer):
     """Name of the Keras class that computes what a layer does, or `None`."""
-    for kind in _KERNELS:
+    for kind in _KINDS:
         if isinstance(layer, getattr(keras.layers, kind)):
             return kind
     return None
@@ -62,9 +61,6 @@ def twin_of(view, trained, wrap, scopes):
 
     Returns:
         The model.
-
-    Raises:
-        ValueError: If it does not answer as the view does.
     """
     import tf_keras
 
@@ -73,26 +69,16 @@ def twin_of(view, trained, wrap, scopes):
     replayed = _replayed_class(tf_keras, layers)
     scopes["Replayed"] = replayed
     inputs = tf_keras.Input(graph.input.shape[1:], dtype=graph.input.dtype)
-    tensors, inner = {"input": inputs}, {}
+    tensors = {"input": inputs}
     for step in steps:
         name, xs = step["name"], [tensors[k] for k in used_tensors(step)]
         if name in trained:
-            inner[name] = _layer(tf_keras, layers[name])
-            inner[name].build(xs[0].shape)
-            y = wrap(inner[name], kind_of(layers[name]))(xs[0])
+            layer = _layer(tf_keras, layers[name], xs[0].shape)
+            y = wrap(layer, kind_of(layers[name]))(xs[0])
         else:
             y = replayed(step=step, name=f"replayed_{len(tensors)}")(xs)
         tensors[step["output"]] = y
-    for name, layer in inner.items():
-        source = layers[name]
-        pairs = [(kernel_of(layer), source.kernel)]
-        if source.use_bias:
-            pairs.append((layer.bias, source.bias))
-        for variable, value in pairs:
-            variable.assign(keras.ops.convert_to_numpy(value))
-    twin = tf_keras.Model(inputs, tensors[output])
-    require_equal(view, twin)
-    return twin
+    return tf_keras.Model(inputs, tensors[output])
 
 
 def require_equal(view, twin):
@@ -113,17 +99,12 @@ def require_equal(view, twin):
         )
 
 
-def kernel_of(layer):
-    """The kernel variable of a tf_keras layer."""
-    found = getattr(layer, "depthwise_kernel", None)
-    return layer.kernel if found is None else found
-
-
 def _graph(view):
     return keras.Model(view.input, view.output)
 
 
-def _layer(tf_keras, layer):
+def _layer(tf_keras, layer, input_shape):
+    """The same for tf_keras, with equal kernel and bias."""
     kind = kind_of(layer)
     names = ["name", "activation", "use_bias"]
     if kind != "Dense":
@@ -134,7 +115,11 @@ def _layer(tf_keras, layer):
         "Dense": ["units"],
     }[kind]
     config = layer.get_config()
-    return getattr(tf_keras.layers, kind)(**{n: config[n] for n in names})
+    found = getattr(tf_keras.layers, kind)(**{n: config[n] for n in names})
+    found.build(input_shape)
+    values = [layer.kernel] + ([layer.bias] if layer.use_bias else [])
+    found.set_weights([keras.ops.convert_to_numpy(v) for v in values])
+    return found
 
 
 def _replayed_class(tf_keras, layers):
