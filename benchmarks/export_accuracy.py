@@ -14,8 +14,9 @@ trunk's bytes that the file shares. Rows that exist are not run again.
         runs/private_bits --seeds 0 --modes dyn_conv int8 --private-bits all \
         --out benchmarks/results/private_bits.csv
 
-does the same for each step of coarser private numbers; each mode is converted
-once. `seconds` is then without the conversion, but for the first. With
+takes the steps of coarser private numbers instead, and `auto`: each mode is
+converted once, and each step's file runs on LiteRT. (An export would verify all
+forms besides.) With
 
     --domains flowers --private-bits coarsest --out .../compression.csv \
         --ways plain tune quantize prune cluster
@@ -27,6 +28,7 @@ the domains' private kernels are first trained by each way of
 """
 
 import argparse
+import functools
 import pathlib
 import tempfile
 import time
@@ -34,9 +36,24 @@ import time
 import numpy as np
 import stored
 from environment import environment
-from keras_mdl_export import exporting, load
-from keras_mdl_export.modes import MODES
+from keras_mdl_export import load, make_pack
+from keras_mdl_export.choosing import choose, probabilities
+from keras_mdl_export.converting import convert_all
+from keras_mdl_export.expected import outputs_of
+from keras_mdl_export.finishing import finish
+from keras_mdl_export.flatbuffer import pack, tail_bytes
+from keras_mdl_export.modes import MODES, get_mode
+from keras_mdl_export.prepared import ordinary
 from keras_mdl_export.private_bits import LADDER
+from keras_mdl_export.sharing import sharing_of
+from keras_mdl_export.trunk import (
+    as_bytes,
+    quantized,
+    stored_kernels,
+    trunk_kernels,
+    without_dead_rows,
+)
+from keras_mdl_export.verification import compare
 
 from keras_mdl.compression import compress
 from keras_mdl.runs.compare import read_settings
@@ -44,7 +61,6 @@ from keras_mdl.runs.compare.trial import trained_model
 from keras_mdl.runs.exporting import evenly_spread, export_with_data
 from keras_mdl.runs.fitting import batches
 
-CONVERT = exporting.convert_all
 RESULTS = stored.RESULTS / "export_accuracy.csv"
 WAYS = ("plain", "tune", "quantize", "prune", "cluster")
 # Everything is to be reported here, nothing refused.
@@ -80,29 +96,21 @@ def main():
         model = trained_model(s, args.folder, seed)
         for name in [n for n in model if n not in data]:
             model = model.without_domain(name)
-        names = [args.private_bits]
-        if names == ["all"]:
-            names = [*LADDER, "auto"]
         for way in args.ways:
-            left = [
-                (mode, bits)
-                for mode in args.modes
-                for bits in names
-                if not done(args, seed, mode, bits, way)
-            ]
-            if left:
-                compressed = by_way(args, model, data, way, names[-1])
-            for mode in dict.fromkeys(mode for mode, _ in left):
-                exporting.convert_all = once(CONVERT)
-                for bits in (b for m, b in left if m == mode):
-                    run(args, seed, compressed, data, mode, bits, way)
+            compressed = None
+            for mode in args.modes:
+                if done(args, seed, mode, way):
+                    continue
+                compressed = compressed or by_way(args, model, data, way)
+                measure = run if args.private_bits == "full" else steps
+                measure(args, seed, compressed, data, mode, way)
 
 
-def by_way(args, model, data, way, bits):
+def by_way(args, model, data, way):
     """The model with every domain's private kernels trained by a way."""
     if way == "plain":
         return model
-    options, bits = {}, LADDER.get(bits, LADDER["full"])
+    options, bits = {}, LADDER.get(args.private_bits, LADDER["coarsest"])
     if way == "tune":
         options = {"kernels": 127, "depthwise": 127}
     if way == "quantize":
@@ -116,28 +124,16 @@ def by_way(args, model, data, way, bits):
     return model
 
 
-def once(convert):
-    """A conversion that is not repeated: it does not depend on the bits."""
-    found = []
-
-    def converted(*args, **options):
-        if not found:
-            found.append(convert(*args, **options))
-        return found[0]
-
-    return converted
-
-
-def done(args, seed, mode, bits, way):
+def done(args, seed, mode, way):
     """Whether there are rows; those of a mode are written together."""
     return args.out.exists() and any(
-        (r["seed"], r["method"], r["private_bits"], r["way"])
-        == (str(seed), mode, bits, way)
+        (r["seed"], r["method"], r["way"]) == (str(seed), mode, way)
         for r in stored.rows(args.out)
     )
 
 
-def run(args, seed, model, data, mode, bits, way):
+def run(args, seed, model, data, mode, way):
+    """A whole export."""
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder, "export")
@@ -145,51 +141,122 @@ def run(args, seed, model, data, mode, bits, way):
             folder = args.keep / mode
         report = export_with_data(
             model, data, folder, args.compared.size, mode=mode,
-            private_bits=bits, **ANYTHING
+            private_bits="full", **ANYTHING
         )  # fmt: skip
         print(report, flush=True)
         if args.keep and seed == args.seeds[0]:
             keep_images(args, data, folder)
     seconds = round(time.perf_counter() - start)
+    sizes = report.sizes
     found = [
-        {
-            "seed": seed,
-            "domain": row["domain"],
-            "classes": data[row["domain"]].domain.num_classes,
-            "method": mode,
-            "accuracy": round(row["accuracy"], 4),
-            # As the rows of trainings have them.
-            "parameters_private": 0,
-            "parameters_shared": 0,
-            "others_bit_identical": "",
-            "train_images": data[row["domain"]].size("train"),
-            "validation_images": data[row["domain"]].size("validation"),
-            "base": args.compared.base.name,
-            "width": args.compared.width or 1,
-            "size": args.compared.size,
-            "epochs": 0,
-            "seconds": seconds,
-            "accuracy_keras": round(row["accuracy_keras"], 4),
-            "accuracy_quantized": round(row["accuracy_quantized"], 4),
-            "agreement": round(row["agreement"], 4),
-            "snr_db": round(row["snr_db"], 1),
-            "images": row["images"],
-            "file_bytes": row["complete"],
-            "own_bytes": row["prefix"],
-            "pack_bytes": row["pack"] or "",
-            "shared": round(row["shared"], 4),
-            "way": way,
-            "private_bits": bits,
-            "chosen": row["private_bits"],
-            "lost_training": round(row["lost"], 4),
-            "unshared_kernels": len(row["unshared"]),
-            "trunk_bytes": report.sizes.get("trunk", 0),
-            "bundle_bytes": report.sizes["bundle"],
-            **environment(),
-        }
+        row_of(args, seed, data, mode, way, "full", seconds, sizes, row)
         for row in report.domains
     ]
     stored.append(args.out, found)
+
+
+def steps(args, seed, model, data, mode, way):
+    """The files of the steps of coarser private numbers, on LiteRT."""
+    start, size = time.perf_counter(), args.compared.size
+    mode = get_mode(mode)
+    images, training = (
+        {n: evenly_spread(d, split, size, 1000) for n, d in data.items()}
+        for split in ("validation", "train")
+    )
+    expected = outputs_of(model, images, "probabilities")
+    on_grid = quantized(without_dead_rows(ordinary(model))[0])
+    kernels = trunk_kernels(on_grid)
+    stored_trunk = stored_kernels(kernels, mode)
+    arrays = [as_bytes(k) for k in stored_trunk.values()]
+    trunk = tail_bytes(arrays)
+    finished = functools.partial(
+        finish, mode=mode, kernels=kernels, output="probabilities",
+        trunk=stored_trunk,
+    )  # fmt: skip
+    calibration = {n: x for n, (x, _) in training.items()}
+    rows = []
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work)
+        contents = convert_all(on_grid, work, mode, "uint8", calibration)
+        rungs = {n: dict.fromkeys(contents, n) for n in LADDER}
+        if args.private_bits == "all":
+            limit = 0.003  # the default
+            chosen = choose(
+                contents, finished, "auto", training, limit, work, print
+            )
+            rungs["auto"] = {n: c.bits.name for n, c in chosen.items()}
+        else:
+            rungs = {args.private_bits: rungs[args.private_bits]}
+        for rung, names in rungs.items():
+            for name, content in contents.items():
+                tree = finished(content, bits=LADDER[names[name]])
+                shared = sharing_of(name, tree, stored_trunk)
+                content = pack(tree, arrays)
+                path = work / "file.tflite"
+                path.write_bytes(content)
+                x, labels = images[name]
+                found = compare(
+                    expected[name], expected[name], probabilities(path, x),
+                    labels,
+                )  # fmt: skip
+                row = {
+                    "domain": name,
+                    "complete": len(content),
+                    "prefix": len(content) - len(trunk),
+                    "pack": len(make_pack(trunk, content)),
+                    "shared": shared.fraction,
+                    "unshared": shared.unshared,
+                    "private_bits": names[name],
+                    "lost": chosen[name].lost if rung == "auto" else 0.0,
+                    **found.to_dict(),
+                }
+                seconds = round(time.perf_counter() - start)
+                sizes = {"trunk": len(trunk), "bundle": 0}
+                rows.append(
+                    row_of(args, seed, data, mode.name, way, rung, seconds,
+                           sizes, row)
+                )  # fmt: skip
+                print(way, rung, row, flush=True)
+    stored.append(args.out, rows)
+
+
+def row_of(args, seed, data, mode, way, bits, seconds, sizes, row):
+    own = data[row["domain"]]
+    return {
+        "seed": seed,
+        "domain": row["domain"],
+        "classes": own.domain.num_classes,
+        "method": mode,
+        "accuracy": round(row["accuracy"], 4),
+        # As the rows of trainings have them.
+        "parameters_private": 0,
+        "parameters_shared": 0,
+        "others_bit_identical": "",
+        "train_images": own.size("train"),
+        "validation_images": own.size("validation"),
+        "base": args.compared.base.name,
+        "width": args.compared.width or 1,
+        "size": args.compared.size,
+        "epochs": 0 if way == "plain" else args.epochs,
+        "seconds": seconds,
+        "accuracy_keras": round(row["accuracy_keras"], 4),
+        "accuracy_quantized": round(row["accuracy_quantized"], 4),
+        "agreement": round(row["agreement"], 4),
+        "snr_db": round(row["snr_db"], 1),
+        "images": row["images"],
+        "file_bytes": row["complete"],
+        "own_bytes": row["prefix"],
+        "pack_bytes": row["pack"] or "",
+        "shared": round(row["shared"], 4),
+        "way": way,
+        "private_bits": bits,
+        "chosen": row["private_bits"],
+        "lost_training": round(row["lost"], 4),
+        "unshared_kernels": len(row["unshared"]),
+        "trunk_bytes": sizes.get("trunk", 0),
+        "bundle_bytes": sizes["bundle"],
+        **environment(),
+    }
 
 
 def keep_images(args, data, folder):

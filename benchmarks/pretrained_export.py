@@ -24,9 +24,8 @@ import keras
 import numpy as np
 import stored
 from environment import environment
-from export_accuracy import CONVERT, once
 from export_runtime import best_of, int8_kernels, runner
-from keras_mdl_export import export, exporting, make_pack, worker
+from keras_mdl_export import export, make_pack, worker
 from PIL import Image
 from skimage import data
 
@@ -36,7 +35,7 @@ from keras_mdl.models.pretrained.efficientnet_lite import efficientnet_lite
 RESULTS = stored.RESULTS / "pretrained_export.csv"
 SIZE, CLASSES = 96, 100
 MODES = ("dyn_conv", "int8")
-BITS = ("full", "fine", "medium", "coarse", "coarser", "coarsest")
+BITS = ("full", "coarse", "coarsest")
 # What differs from the base, by domain.
 PRIVATE = {"base": (), "own": ("depthwise", "norm"), "kept": ("norm",)}
 
@@ -49,7 +48,6 @@ def main():
     model, rows, timed = perturbed(), [], {}
     plain = plain_network()
     for mode in MODES:
-        exporting.convert_all = once(CONVERT)
         for bits in BITS:
             found, content = exported(model, mode, bits)
             rows += found
