@@ -220,10 +220,8 @@ def halve_kernels(model):
             if code_of(model, op) not in _WITH_KERNEL:
                 continue
             kernel = graph.tensors[op.inputs[1]]
-            # (What another operator makes float has no data.)
-            if kernel.type != schema.TensorType.FLOAT32 or (
-                data_of(model, kernel) is None
-            ):
+            constant = data_of(model, kernel) is not None
+            if kernel.type != schema.TensorType.FLOAT32 or not constant:
                 continue
             # What other operators read too (zeros, as a bias) stays as it is.
             for place, index in enumerate(int(i) for i in op.inputs):

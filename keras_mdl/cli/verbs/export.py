@@ -55,7 +55,7 @@ def export(
             has the trunk)
         private_bits: how finely each domain's own numbers are stored in
             dyn_conv and int8: full, fine, medium, coarse, coarser, coarsest;
-            auto: the coarsest, for each domain, that keeps --max-private-loss
+            auto: for each domain the coarsest that keeps its answers
         max_private_loss: accuracy that auto may cost on training images
         calibration_images: training images of each domain, for --mode int8
             and --private-bits auto
