@@ -258,8 +258,16 @@ def private_table():
         + ", ".join(
             f"{k.removeprefix('photos-')} {v}" for k, v in classes.items()
         )
-        + f". Trunk miniimagenet: the paper's network, 32x32 pixels, trained "
-        f"for minutes; imagenet: EfficientNet-Lite0, 96x96. {rows[0]['cpu']}.",
+        + ". Trunk "
+        + "; ".join(
+            f"{base}: {network}"
+            for base, network in (
+                ("miniimagenet", "the paper's network, trained for minutes"),
+                ("imagenet", "EfficientNet-Lite0"),
+            )
+            if any(r["base"] == base for r in rows)
+        )
+        + f". {rows[0]['cpu']}.",
     )  # fmt: skip
 
 
