@@ -271,7 +271,29 @@ def private_table():
     )  # fmt: skip
 
 
+def compression_table():
+    rows = stored.rows("compression.csv")
+    first = rows[0]
+    return stored.markdown(
+        ["trained by", "own numbers", "pack, kB", "Keras, %", "exported, %"],
+        [
+            [r["way"], r["private_bits"],
+             f"{int(r['pack_bytes']) / 1000:,.0f}",
+             f"{100 * float(r['accuracy_keras']):.1f}",
+             f"{100 * float(r['accuracy']):.1f}"]
+            for r in rows
+        ],
+        f"The domain {first['domain']} ({first['classes']} classes) on the "
+        f"paper's network, {first['images']} VALIDATION images, seed "
+        f"{first['seed']}, mode {first['method']}; "
+        f"{max(int(r['epochs']) for r in rows)} epoch. plain: not trained "
+        "further; tune: trained further, rounded by nothing; the others by "
+        f"tensorflow-model-optimization. {first['cpu']}.",
+    )  # fmt: skip
+
+
 TABLES = {
+    "compression": compression_table,
     "export_accuracy": accuracy_table,
     "export_size": size_table,
     "export_latency": latency_table,
