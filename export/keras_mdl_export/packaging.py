@@ -31,7 +31,16 @@ BUNDLE = "bundle.tflite"
 
 
 def write(
-    folder, trees, kernels, own, facts, domains, shared, forms, pack_base
+    folder,
+    trees,
+    kernels,
+    own,
+    facts,
+    domains,
+    shared,
+    forms,
+    pack_base,
+    private,
 ):
     """Writes the chosen forms and the manifest that binds them.
 
@@ -50,6 +59,7 @@ def write(
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
         pack_base: A domain, or `None` for the trunk.
+        private: `{domain: choosing.Chosen}`.
 
     Returns:
         The `Manifest`, written.
@@ -88,6 +98,7 @@ def write(
             "files": found,
             "complete": digest(complete[name]),
             "sharing": shared[name].to_dict() if shared else {},
+            "private_bits": private[name].to_dict(),
             "verification": {},
         }
     if "packs" in forms:

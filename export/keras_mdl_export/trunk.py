@@ -1,6 +1,5 @@
 """The trunk's kernels: on one int8 grid, in one fixed order."""
 
-import keras
 import numpy as np
 
 from keras_mdl.models.backbones.signs import DEAD
@@ -53,24 +52,6 @@ def slot_facts(model):
         "adapters": {name: s.adapter for name, s in slots if s.adapter},
         "gates": {name for name, s in slots if s.gates},
     }
-
-
-def in_float32(model):
-    """The model with all variables, and its arithmetic, in float32.
-
-    The converter knows no 16-bit convolutions; in mixed precision the
-    variables are float32 anyway.
-
-    Args:
-        model: A `keras_mdl.MultiDomainModel`; itself, if it is in float32.
-    """
-    if model.dtype_policy.name == "float32":
-        return model
-    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
-    values = model.variables_by_path()
-    for path, variable in copy.variables_by_path().items():
-        variable.assign(keras.ops.cast(values[path], variable.dtype))
-    return copy
 
 
 def without_dead_rows(model):

@@ -11,7 +11,7 @@ _NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
 
 
 def export_with_data(
-    model, data, folder, size, calibration_images=200, verify_images=1000,
+    model, data, folder, size, calibration_images=1000, verify_images=1000,
     **options,
 ):  # fmt: skip
     """`keras_mdl_export.export`, calibrated and verified on data at hand.
@@ -26,7 +26,8 @@ def export_with_data(
         data: `{domain: DomainData}`.
         folder: Where to write.
         size: Side of the images that the network takes.
-        calibration_images: How many of each domain, for mode `int8`.
+        calibration_images: How many of each domain, for mode `int8` and for
+            `private_bits="auto"`.
         verify_images: How many at most of each domain.
         **options: Of `keras_mdl_export.export`.
 
@@ -49,8 +50,10 @@ def export_with_data(
                     f"with labels; {name!r} has "
                     f"{', '.join(map(repr, domain_data.splits))}"
                 )
-        if options.get("mode") == "int8":
-            calibration[name], _ = evenly_spread(
+        if options.get("mode") == "int8" or (
+            options.get("private_bits", "auto") == "auto"
+        ):
+            calibration[name] = evenly_spread(
                 domain_data, "train", size, calibration_images
             )
         validation[name] = evenly_spread(

@@ -5,6 +5,7 @@ import re
 from keras_mdl.cli.verbs.add_domain import add_domain
 from keras_mdl.cli.verbs.changes import changes
 from keras_mdl.cli.verbs.compare import compare
+from keras_mdl.cli.verbs.compress import compress
 from keras_mdl.cli.verbs.demo import demo
 from keras_mdl.cli.verbs.dissect import dissect
 from keras_mdl.cli.verbs.domain_files import (
@@ -29,8 +30,8 @@ VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
         demo, train, add_domain, share, compare, search, evaluate, predict,
-        explain, dissect, changes, export, serve, submit, score, summary,
-        remove_domain, save_domain, load_domain,
+        explain, dissect, changes, compress, export, serve, submit, score,
+        summary, remove_domain, save_domain, load_domain,
     )
 }  # fmt: skip
 for _verb in VERBS.values():
