@@ -4,6 +4,7 @@ import types
 
 import keras
 
+from keras_mdl import devices
 from keras_mdl.domains import require_domain
 from keras_mdl.models.logits import expects_logits
 from keras_mdl.models.phased import PhasedModel
@@ -166,6 +167,8 @@ class JointModel(PhasedModel):
         if balancing is None or not training:
             return loss
         weights = sample_weight if isinstance(sample_weight, dict) else {}
+        if devices.replicas() > 1:
+            weights = devices.weights_of_part(y, sample_weight)
         losses = keras.ops.stack(
             [
                 balancing.losses[d](y[d], y_pred[d], weights.get(d))
@@ -173,13 +176,15 @@ class JointModel(PhasedModel):
             ]
         )
         own = keras.ops.stack([_tensor(w) for w in self.loss_weights.values()])
+        own = keras.ops.cast(own, losses.dtype)
+        whole = keras.ops.stop_gradient(devices.summed(losses))
         balance, after = balancing.rule(
-            keras.ops.stop_gradient(losses),
+            keras.ops.cast(whole, "float32"),
             {name: _tensor(v) for name, v in balancing.state.items()},
         )
         for name, variable in balancing.state.items():
             variable.assign(after[name])
-        balance = keras.ops.stop_gradient(balance)
+        balance = keras.ops.cast(keras.ops.stop_gradient(balance), losses.dtype)
         # What Keras has summed has the weights of `compile` alone.
         return loss + keras.ops.sum((balance - 1) * own * losses)
 
