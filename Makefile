@@ -12,7 +12,8 @@ CHECK := tests/test_architecture.py tests/test_domains.py tests/test_files.py \
 	tests/data/test_data_folder.py tests/export/test_manifest.py \
 	tests/cli/test_cli_help.py
 # On JAX what computes, trains and saves; what is plain Python runs once.
-ON_JAX := tests/layers tests/training $(addprefix tests/models/test_, \
+ON_JAX := tests/layers tests/training tests/analysis/test_dissection.py \
+	tests/analysis/test_changes.py $(addprefix tests/models/test_, \
 	do_slots.py folding.py forward.py from_keras.py gating.py \
 	method_conformance.py misuse.py model_files.py scaling.py \
 	second_backbone.py timm.py views.py)

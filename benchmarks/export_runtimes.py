@@ -3,8 +3,9 @@
     python benchmarks/export_runtimes.py --environments DIR
 
 Each release gets an environment of its own in DIR (made once; needs a network
-and a Python that the release has wheels for). There the files of every mode
-answer 50 images: a small ResNet-26, 32x32 pixels, random numbers. Rows go to
+and a Python that the release has wheels for). There the files of every mode,
+and of coarser private numbers, answer 50 images: a small ResNet-26, 32x32
+pixels, random numbers. Rows go to
 `results/export_runtimes.csv`: images with the class that Keras gives, the
 largest difference of a probability, or why the runtime refuses the file.
 
@@ -32,6 +33,11 @@ import keras_mdl
 RESULTS = pathlib.Path(__file__).parent / "results" / "export_runtimes.csv"
 IMAGES, SIZE = 50, 32
 CHILD = pathlib.Path(__file__).with_name("export_runtimes_child.py")
+FILES = {
+    **{mode: (mode, "full") for mode in MODES},
+    "dyn_conv coarse": ("dyn_conv", "coarse"),
+    "int8 coarse": ("int8", "coarse"),
+}
 # (package, releases, what else it needs, how `CHILD` runs it)
 OLD_NUMPY = ["numpy<2"]
 RUNTIMES = [
@@ -81,11 +87,12 @@ def make_files(folder):
     )
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (120, SIZE, SIZE, 3)).astype("uint8")
-    for mode in MODES:
-        export(model, folder / mode, mode=mode, calibration={"a": images},
-               forms=["models"], min_agreement=0.0)  # fmt: skip
+    for name, (mode, bits) in FILES.items():
+        export(model, folder / name, mode=mode, calibration={"a": images},
+               forms=["models"], min_agreement=0.0,
+               private_bits=bits)  # fmt: skip
     np.save(folder / "images.npy", images[:IMAGES])
-    (folder / "modes.json").write_text(json.dumps([*MODES]))
+    (folder / "modes.json").write_text(json.dumps([*FILES]))
     logits = model["a"](images[:IMAGES].astype("float32"))
     return keras.ops.convert_to_numpy(keras.ops.softmax(logits))
 
@@ -113,7 +120,7 @@ def tried(python, how, folder):
     found = {}
     if (folder / "found.json").exists():
         found = json.loads((folder / "found.json").read_text())
-    for mode in MODES:
+    for mode in FILES:
         words = " ".join(done.stderr.split())[-300:]
         found.setdefault(mode, {"refused": f"crash: {words}"})
     return found

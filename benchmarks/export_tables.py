@@ -173,7 +173,8 @@ def runtimes_table():
         f"Of {rows[0]['images']} images those that get the class that Keras "
         "gives, and in brackets the largest difference of a probability; a "
         "small ResNet-26 with random numbers, by `python "
-        "benchmarks/export_runtimes.py`. onnxruntime: through tf2onnx.",
+        "benchmarks/export_runtimes.py`, but for the rows of mediapipe and "
+        "onnxruntime (through tf2onnx): those were entered by hand.",
         "",
     ]
     return "\n".join(lines)
@@ -182,29 +183,38 @@ def runtimes_table():
 def pretrained_table():
     rows = stored.rows("pretrained_export.csv")
     lines = []
-    for r in rows:
-        ratio = "-"
-        if r["of_plain"]:
-            ratio = (
-                f"{float(r['of_plain']):.2f} ({float(r['of_plain_low']):.2f} "
-                f"to {float(r['of_plain_high']):.2f})"
-            )
+    for mode, bits in stored.distinct(rows, "mode", "private_bits"):
+        own = {
+            r["domain"]: r
+            for r in rows
+            if (r["mode"], r["private_bits"]) == (mode, bits)
+        }
+        r = own["own"]
+        ratio = (
+            f"{float(r['of_plain']):.2f} ({float(r['of_plain_low']):.2f} "
+            f"to {float(r['of_plain_high']):.2f})"
+        )
         kilo = [
-            f"{int(r[c]) / 1000:,.0f}" if r[c] else "-"
-            for c in ("own_bytes", "pack_bytes", "pack_on_base_bytes")
+            f"{int(row[c]) / 1000:,.0f}"
+            for row, c in (
+                (r, "own_bytes"),
+                (r, "pack_bytes"),
+                (own["kept"], "pack_on_base_bytes"),
+            )
         ]
-        share = f"{100 * float(r['shared']):.1f}"
-        lines.append([r["mode"], r["domain"], share, *kilo, ratio])
+        share = f"{100 * min(float(x['shared']) for x in own.values()):.1f}"
+        lines.append([mode, bits, share, *kilo, ratio])
     first, timed = rows[0], next(r for r in rows if r["rounds"])
     return stored.markdown(
-        ["mode", "domain", "trunk shared, %", "own part, kB", "pack, kB",
-         "pack on the file of base, kB", "time, of the plain network"],
+        ["mode", "own numbers", "trunk shared, %", "own part, kB", "pack, kB",
+         "pack on the base's file, with the base's depthwise kernels, kB",
+         "time, of the plain network"],
         lines,
         f"EfficientNet-Lite0 with ImageNet weights, {first['size']}x"
         f"{first['size']} pixels, heads of {first['classes']} classes; the "
-        f"trunk has {int(first['trunk_bytes']) / 1000:,.0f} kB. `own`: "
-        "depthwise kernels and norms of its own; `kept`: norms of its own, "
-        "and the depthwise kernels of `base`. Numbers perturbed, not trained. "
+        f"trunk has {int(first['trunk_bytes']) / 1000:,.0f} kB. Own part and "
+        "pack of a domain with depthwise kernels and norms of its own; then "
+        "of one with norms of its own alone. Numbers perturbed, not trained. "
         f"Time: median of {timed['rounds']} rounds' ratios (least to most), "
         f"one thread. 1 kB = 1000 bytes. {first['cpu']}, a shared machine.",
     )  # fmt: skip
@@ -242,12 +252,87 @@ def browser_table():
     )  # fmt: skip
 
 
+def private_table():
+    rows, lines = stored.rows("private_bits.csv"), []
+    keys = ("base", "method", "private_bits")
+    for base, mode, bits in stored.distinct(rows, *keys):
+        own, full = (
+            {(r["seed"], r["domain"]): r for r in rows
+             if tuple(r[k] for k in keys) == (base, mode, b)}
+            for b in (bits, "full")
+        )  # fmt: skip
+        gains = [
+            100 * (float(own[k]["accuracy"]) - float(full[k]["accuracy"]))
+            for k in own
+        ]
+        chosen = [r["chosen"] for r in own.values()]
+        packs = [
+            f"{r['domain'].removeprefix('photos-')} "
+            f"{int(r['pack_bytes']) / 1000:,.0f}"
+            + (f" ({c})" if bits == "auto" else "")
+            for r, c in zip(own.values(), chosen, strict=True)
+        ]
+        accuracy = statistics.mean(_numbers(own.values(), "accuracy"))
+        error = statistics.mean(_numbers(own.values(), "agreement"))
+        lines.append(
+            [base, mode, bits, ", ".join(packs), f"{100 * accuracy:.1f}",
+             f"{statistics.mean(gains):+.2f}", f"{min(gains):+.1f}",
+             f"{100 * error:.1f}"]
+        )  # fmt: skip
+    images = _numbers(rows, "images")
+    classes = dict(stored.distinct(rows, "domain", "classes"))
+    return stored.markdown(
+        ["trunk", "mode", "own numbers", "packs, kB", "exported, %",
+         "against full, points", "worst domain", "same class as Keras, %"],
+        lines,
+        f"{min(images):,.0f} to {max(images):,.0f} VALIDATION images of each "
+        "domain; what `auto` takes was chosen on 1,000 training images. "
+        "Classes: "
+        + ", ".join(
+            f"{k.removeprefix('photos-')} {v}" for k, v in classes.items()
+        )
+        + ". Trunk "
+        + "; ".join(
+            f"{base}: {network}"
+            for base, network in (
+                ("miniimagenet", "the paper's network, trained for minutes"),
+                ("imagenet", "EfficientNet-Lite0"),
+            )
+            if any(r["base"] == base for r in rows)
+        )
+        + f". {rows[0]['cpu']}.",
+    )  # fmt: skip
+
+
+def compression_table():
+    rows = stored.rows("compression.csv")
+    first = rows[0]
+    return stored.markdown(
+        ["trained by", "own numbers", "pack, kB", "Keras, %", "exported, %"],
+        [
+            [r["way"], r["private_bits"],
+             f"{int(r['pack_bytes']) / 1000:,.0f}",
+             f"{100 * float(r['accuracy_keras']):.1f}",
+             f"{100 * float(r['accuracy']):.1f}"]
+            for r in rows
+        ],
+        f"The domain {first['domain']} ({first['classes']} classes) on the "
+        f"paper's network, {first['images']} VALIDATION images, seed "
+        f"{first['seed']}, mode {first['method']}; "
+        f"{max(int(r['epochs']) for r in rows)} epoch. plain: not trained "
+        "further; tune: trained further, rounded by nothing; the others by "
+        f"tensorflow-model-optimization. {first['cpu']}.",
+    )  # fmt: skip
+
+
 TABLES = {
     "export_browser": browser_table,
+    "compression": compression_table,
     "export_accuracy": accuracy_table,
     "export_size": size_table,
     "export_latency": latency_table,
     "export_memory": memory_table,
     "export_runtimes": runtimes_table,
     "pretrained_export": pretrained_table,
+    "private_bits": private_table,
 }

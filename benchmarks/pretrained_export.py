@@ -6,12 +6,12 @@ Three domains of 100 classes on one trunk, 96x96 pixels: `base`, as it was
 taken over; `own`, whose depthwise kernels and norms differ from it, as after
 training a whole slot; `kept`, whose norms alone differ, as after the phase
 `head_and_norm_kept`. (They are perturbed, not trained: bytes do not depend on
-what the numbers mean.) One row per mode and domain goes to
-`results/pretrained_export.csv`: the trunk's bytes and the part of them that is
-shared, those of the domain's own part, and of its pack for a device that has
-the trunk, or the file of `base`. Latency: `own`'s file beside the same network
-as plain Keras layers in the same mode, one thread, batch 1, in rounds over all
-files, so that a busy machine slows all alike; report the ratio.
+what the numbers mean.) One row per mode, step of coarser private numbers and
+domain goes to `results/pretrained_export.csv`: the trunk's bytes and the part
+of them that is shared, those of the domain's own part, and of its pack for a
+device that has the trunk, or the file of `base`. Latency: `own`'s files beside
+the same network as plain Keras layers in the same mode, one thread, batch 1, in
+rounds over all files, so that a busy machine slows all alike; report the ratio.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from keras_mdl.models.pretrained.efficientnet_lite import efficientnet_lite
 RESULTS = stored.RESULTS / "pretrained_export.csv"
 SIZE, CLASSES = 96, 100
 MODES = ("dyn_conv", "int8")
+BITS = ("full", "coarse", "coarsest")
 # What differs from the base, by domain.
 PRIVATE = {"base": (), "own": ("depthwise", "norm"), "kept": ("norm",)}
 
@@ -47,16 +48,18 @@ def main():
     model, rows, timed = perturbed(), [], {}
     plain = plain_network()
     for mode in MODES:
-        found, content = exported(model, mode)
-        rows += found
-        timed[mode, "ours"] = runner(content, SIZE)[0]
+        for bits in BITS:
+            found, content = exported(model, mode, bits)
+            rows += found
+            timed[mode, bits] = runner(content, SIZE)[0]
         timed[mode, "plain"] = runner(plain[mode], SIZE)[0]
     times = {key: [] for key in timed}
     for _ in range(args.rounds):
         for key, invoke in timed.items():
             times[key].append(best_of(invoke))
     for row in rows:
-        ours, beside = (times[row["mode"], k] for k in ("ours", "plain"))
+        mode, bits = row["mode"], row["private_bits"]
+        ours, beside = times[mode, bits], times[mode, "plain"]
         ratios = [a / b for a, b in zip(ours, beside, strict=True)]
         if row["domain"] == "own":
             row |= {
@@ -104,7 +107,7 @@ def photos(n=100):
     return np.stack(found)
 
 
-def exported(model, mode):
+def exported(model, mode, bits):
     """Rows about the domains, and the file of `own`."""
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder, "export")
@@ -114,6 +117,7 @@ def exported(model, mode):
             mode,
             dict.fromkeys(PRIVATE, photos()),
             output="logits",
+            private_bits=bits,
             forms=["models", "packs"],
             min_agreement=0.0,  # of heads that know nothing
             min_shared=0.0,
@@ -126,6 +130,7 @@ def exported(model, mode):
     rows = [
         {
             "mode": mode,
+            "private_bits": bits,
             "domain": row["domain"],
             "differs": " ".join(PRIVATE[row["domain"]]),
             "size": SIZE,

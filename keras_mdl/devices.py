@@ -133,6 +133,16 @@ def replicas():
     return context.num_replicas_in_sync if context else 1
 
 
+def summed(losses):
+    """Sums of all devices' parts of losses, inside a step on TensorFlow."""
+    if replicas() == 1:
+        return losses
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, losses)
+
+
 def weights_of_part(targets, sample_weight=None):
     """Weights with which each image of a batch counts the same.
 

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 EXPORT = sorted((ROOT / "export" / "keras_mdl_export").glob("*.py"))
 BELOW = {"devices", "domains", "files", "processes", "tables"}
 ALL = {"layers", "models", "training", "data", "score"} | BELOW
-ALL |= {"report", "runs"}
+ALL |= {"report", "runs", "analysis", "compression", "search"}
 # Part of the package: the parts it may import (itself included).
 MAY_IMPORT = {
     "devices": set(),
@@ -27,6 +27,9 @@ MAY_IMPORT = {
     "layers": {"layers"} | BELOW,
     "models": {"models", "layers"} | BELOW,
     "training": {"training", "models", "layers"} | BELOW,
+    "analysis": {"analysis", "models", "layers"} | BELOW,
+    "search": {"search", "training", "models", "layers"} | BELOW,
+    "compression": {"compression", "models", "layers"} | BELOW,
     "data": {"data"} | BELOW,
     "score": {"score", "data"} | BELOW,
     "report": {"report", "score", "files", "tables"},
@@ -44,6 +47,9 @@ NO_TENSORFLOW = {
     "layers",
     "models",
     "training",
+    "analysis",
+    "search",
+    "compression",
 }
 
 

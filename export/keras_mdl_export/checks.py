@@ -17,8 +17,11 @@ OUTPUTS = ("probabilities", "logits")
 MIN_CALIBRATION = 100  # fewer images double the error (measured)
 
 
-def check_choices(model, mode, input_dtype, output, forms, pack_base):
-    """Refuses unknown choices.
+def check_choices(
+    model, mode, input_dtype, output, forms, pack_base, several_paths=False
+):
+    """Refuses unknown choices, and `"parts"` where domains have several
+    paths through the trunk.
 
     Returns:
         `forms`, by default all that the mode has.
@@ -27,6 +30,8 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
         ValueError: Naming those known.
     """
     possible = FORMS if get_mode(mode).shares else _WITHOUT_SHARING
+    if several_paths:  # no file is a prefix and the whole trunk
+        possible = tuple(f for f in possible if f != "parts")
     if isinstance(forms, str):
         forms = [forms]
     forms = possible if forms is None else tuple(dict.fromkeys(forms))
@@ -42,7 +47,8 @@ def check_choices(model, mode, input_dtype, output, forms, pack_base):
             )
     if not forms or not set(forms) <= set(possible):
         raise ValueError(
-            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}. "
+            f"`forms` must be some of {', '.join(possible)} in mode {mode!r}"
+            f"{' for domains with paths of their own' * several_paths}. "
             f"Received: {list(forms)}"
         )
     if "packs" in forms and pack_base is not None:
@@ -138,39 +144,31 @@ def checked_images(model, calibration, validation, mode, plain=None):
 
     Args:
         model: The `MultiDomainModel`.
-        calibration: `{domain: images}` or `None`.
-        validation: `{domain: images or (images, labels)}` or `None`.
+        calibration, validation: `{domain: images or (images, labels)}`.
         mode: A `Mode`.
         plain: `{domain: images}`: those of `validation`, shrunk otherwise.
 
     Returns:
-        `(calibration, {domain: (images, labels or None)}, plain)`, images as
-        uint8 `(n, height, width, 3)`. Without validation images those for
-        calibration verify.
+        `(calibration, training, verification, plain)`: the first and the
+        last `{domain: images}`, the others `{domain: (images, labels or
+        None)}`, images as uint8 `(n, height, width, 3)`. Without validation
+        images those for calibration verify; `training` are those for
+        calibration of the other domains.
 
     Raises:
         ValueError: For missing domains, wrong shapes or dtypes, or fewer than
             100 images to calibrate `int8` with.
     """
     shape = tuple(model.get_config()["input_shape"])
-    calibration = {
-        name: _images(f"calibration[{name!r}]", x, shape)
-        for name, x in (calibration or {}).items()
-    }
-    verification = {n: (x, None) for n, x in calibration.items()}
-    for name, given in (validation or {}).items():
-        pair = given if isinstance(given, tuple | list) else (given, None)
-        if len(pair) != 2:
-            raise ValueError(
-                f"`validation[{name!r}]` must be images or (images, labels). "
-                f"Received: {len(pair)} things"
-            )
-        x = _images(f"validation[{name!r}]", pair[0], shape)
-        labels = pair[1]
-        if labels is not None and name in model:
-            classes = model.domains[name].num_classes
-            labels = _labels(name, labels, len(x), classes)
-        verification[name] = (x, labels)
+    calibration, validation = (
+        {n: _pair(label, n, x, model, shape) for n, x in (given or {}).items()}
+        for label, given in (
+            ("calibration", calibration), ("validation", validation)
+        )
+    )  # fmt: skip
+    verification = calibration | validation
+    training = {n: pair for n, pair in calibration.items() if n in validation}
+    calibration = {n: x for n, (x, _) in calibration.items()}
     plain = {
         name: _images(f"plain[{name!r}]", x, shape)
         for name, x in (plain or {}).items()
@@ -206,7 +204,22 @@ def checked_images(model, calibration, validation, mode, plain=None):
                 f"{MIN_CALIBRATION} training images of each domain "
                 f"(`calibration`). Received: {few}"
             )
-    return calibration, verification, plain
+    return calibration, training, verification, plain
+
+
+def _pair(label, name, given, model, shape):
+    """`(images, labels or None)` of what was given for a domain."""
+    pair = given if isinstance(given, tuple | list) else (given, None)
+    if len(pair) != 2:
+        raise ValueError(
+            f"`{label}[{name!r}]` must be images or (images, labels). "
+            f"Received: {len(pair)} things"
+        )
+    x, labels = _images(f"{label}[{name!r}]", pair[0], shape), pair[1]
+    if labels is not None and name in model:
+        classes = model.domains[name].num_classes
+        labels = _labels(name, labels, len(x), classes)
+    return x, labels
 
 
 def _labels(name, labels, count, classes):

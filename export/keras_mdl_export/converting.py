@@ -10,6 +10,7 @@ import numpy as np
 from keras_mdl.processes import ProcessError, ProcessExecutor
 
 _DOMAINS_A_PROCESS = 4  # then it ends and its memory is given back
+_IMAGES = 200  # more find no other ranges, and take as long as they are many
 
 
 def convert_all(model, folder, mode, input_dtype, calibration, say=print):
@@ -20,7 +21,8 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
         folder: An empty folder to work in.
         mode: A `Mode`.
         input_dtype: Of the images.
-        calibration: `{domain: images}`; used for int8 activations.
+        calibration: `{domain: images}`; for int8 activations, at most
+            200 of each domain, spread evenly.
         say: Function that shows a line of text.
 
     Returns:
@@ -33,7 +35,7 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
     model.save(folder / "model.keras")
     if mode.int8_activations:
         # By number: NumPy does not take every name.
-        images = (calibration[name] for name in model)
+        images = (_spread(calibration[name]) for name in model)
         np.savez(folder / "calibration.npz", *images)
     backbone = keras.saving.deserialize_keras_object(
         model.get_config()["backbone"]
@@ -63,3 +65,8 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
                     f"The conversion of {', '.join(group)} {error}"
                 ) from None
     return {n: (folder / f"{n}.tflite").read_bytes() for n in names}
+
+
+def _spread(images):
+    chosen = np.linspace(0, len(images) - 1, min(len(images), _IMAGES))
+    return images[chosen.round().astype(int)]

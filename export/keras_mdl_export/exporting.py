@@ -1,7 +1,7 @@
 """`export`: a trained model becomes files for phones and browsers."""
 
-import contextlib
 import copy
+import functools
 import pathlib
 import shutil
 
@@ -15,17 +15,20 @@ from keras_mdl_export import (
     usage,
     verification,
 )
+from keras_mdl_export.choosing import choose
 from keras_mdl_export.converting import convert_all
 from keras_mdl_export.expected import cleared, outputs_of
 from keras_mdl_export.finishing import finish
 from keras_mdl_export.leftovers import locked, sweep
 from keras_mdl_export.manifest import FILENAME, Manifest, next_version
 from keras_mdl_export.modes import get_mode
+from keras_mdl_export.prepared import only, ordinary
+from keras_mdl_export.private_bits import check_private
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.runtime import run_all
 from keras_mdl_export.signing import sign
 from keras_mdl_export.trunk import (
-    in_float32,
+    kernels_by_domain,
     quantized,
     slot_facts,
     stored_kernels,
@@ -45,6 +48,8 @@ def export(
     output="probabilities",
     forms=None,
     pack_base=None,
+    private_bits="auto",
+    max_private_loss=0.003,
     min_shared=0.9,
     max_accuracy_drop=0.02,
     min_agreement=0.9,
@@ -70,10 +75,12 @@ def export(
         mode: Key in `keras_mdl_export.modes.MODES`: `"dyn_conv"`, `"int8"`,
             `"float16"`, `"float32"`, and `"float16_folded"`,
             `"float32_folded"`, which share nothing.
-        calibration: `{domain: images}`, at least 100 training images of each
-            domain; mode `int8` measures the activations on them.
-        validation: `{domain: (images, labels)}` or `{domain: images}` to
-            verify with; default the calibration images. Images are
+        calibration: `{domain: images}` or `{domain: (images, labels)}`:
+            training images, at least 100 of each domain for mode `int8`,
+            which measures the activations on them; `private_bits` is chosen
+            on them.
+        validation: The same, images to verify with and to report; default
+            the calibration images. Images are
             `(n, height, width, 3)`, pixels in 0..255, of the network's size.
         plain: `{domain: images}`: those of `validation` in the same order,
             shrunk without antialiasing, as many apps do it. The files'
@@ -87,9 +94,18 @@ def export(
             `"parts"` (the trunk, and a small prefix per domain), `"bundle"`
             (all domains in one file), `"packs"` (zstd, for updates over the
             air). Default all; without sharing only `"models"` and
-            `"bundle"`.
+            `"bundle"`; no `"parts"` of a model of `build_multi_path`.
         pack_base: Name of the domain whose file the receiver of a pack has;
             default: it has the trunk.
+        private_bits: How finely the numbers of each domain's own part are
+            stored, in modes `dyn_conv` and `int8`: `"full"`, another name in
+            `keras_mdl_export.private_bits.LADDER`, or a `PrivateBits`.
+            `"auto"`: for each domain the coarsest of the ladder that keeps
+            `max_private_loss`; domains without calibration images, or
+            without others to verify with, stay as they are.
+        max_private_loss: Accuracy, and probability of the right class, that
+            `"auto"` may lose on a domain's calibration images; see
+            `keras_mdl_export.choosing`.
         min_shared: Part of the trunk's bytes that each domain must share.
         max_accuracy_drop: Accepted loss of accuracy, for domains with labels.
         min_agreement: Accepted part of images with the same top class.
@@ -114,24 +130,27 @@ def export(
     """
     folder = pathlib.Path(folder)
     checks.check_model(model)
-    everything, model = set(model), _only(model, domains)
+    everything, model = set(model), only(model, domains)
     left_out = everything - set(model)
     calibration, validation, plain = (
         {k: v for k, v in (x or {}).items() if k not in left_out}
         for x in (calibration, validation, plain)
     )
+    used = kernels_by_domain(model)
+    several = len(set(map(tuple, used.values()))) > 1
     forms = checks.check_choices(
-        model, mode, input_dtype, output, forms, pack_base
+        model, mode, input_dtype, output, forms, pack_base, several
     )
     checks.check_limits(
         min_shared=(min_shared, 0),
         max_accuracy_drop=(max_accuracy_drop, -1),
+        max_private_loss=(max_private_loss, 0),
         min_agreement=(min_agreement, 0),
     )
     mode = get_mode(mode)
-    calibration, images, plain = checks.checked_images(
-        model, calibration, validation, mode, plain
-    )
+    wanted = check_private(private_bits, mode)
+    given = checks.checked_images(model, calibration, validation, mode, plain)
+    calibration, training, images, plain = given
     if signing_key is not None:
         sign(b"", signing_key)  # a wrong key is refused at once
     sweep(folder)
@@ -139,7 +158,7 @@ def export(
     version = next_version(folder, version)
 
     say(f"{len(model.domains)} domains, mode {mode.name}: {mode.note}")
-    converted = in_float32(_ordinary(model))
+    converted = ordinary(model)
     if mode.shares and not trunk_kernels(converted):
         raise ValueError(
             "The backbone has no shared kernel, so there is no trunk to "
@@ -162,18 +181,25 @@ def export(
         contents = convert_all(
             converted, work, mode, input_dtype, calibration, say
         )
+        finished = functools.partial(
+            finish, mode=mode, kernels=kernels, output=output, trunk=stored
+        )
+        chosen = choose(
+            contents, finished, wanted, training, max_private_loss, work, say
+        )
         trees = {
-            name: finish(content, mode, kernels, output)
+            name: finished(content, bits=chosen[name].bits)
             for name, content in contents.items()
         }
-        least = sum(k.nbytes for k in stored.values())
+        own = {n: {k: stored[k] for k in used[n]} for n in trees}
         for name, tree in trees.items():
+            least = sum(k.nbytes for k in own[name].values())
             verification.require_sound(name, tree, least)
         shared = {}
         if mode.shares:
             adapters = slot_facts(model)["adapters"]
             shared = {
-                n: sharing.sharing_of(n, t, stored, adapters.get(n))
+                n: sharing.sharing_of(n, t, own[n], adapters.get(n))
                 for n, t in trees.items()
             }
             sharing.require_sharing(list(shared.values()), min_shared)
@@ -191,11 +217,13 @@ def export(
             hidden,
             trees,
             stored if mode.shares else {},
+            own if mode.shares else {name: {} for name in trees},
             facts,
             {name: model.domains[name] for name in model},
             shared,
             forms,
             pack_base,
+            chosen,
         )
         say("  verifying on LiteRT")
         pixels = {
@@ -222,24 +250,3 @@ def export(
         usage.write(hidden, manifest)
         shutil.rmtree(work)
     return ExportReport.of(folder, manifest, notes)
-
-
-def _only(model, domains):
-    if domains is None:
-        return model
-    names = [domains] if isinstance(domains, str) else list(domains)
-    for name in names:
-        model.for_domain(name)  # raises for unknown ones
-    for name in [n for n in model if n not in names]:
-        model = model.without_domain(name)
-    return model
-
-
-def _ordinary(model):
-    """The model with every slot folded that can be."""
-    for name in model:
-        # Adapters beside separable convolutions have no folded form: they
-        # are exported as the layers that they are.
-        with contextlib.suppress(ValueError):
-            model = model.folded([name])
-    return model

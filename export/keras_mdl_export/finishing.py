@@ -3,16 +3,18 @@
 import numpy as np
 
 from keras_mdl_export import weights
+from keras_mdl_export.coarsening import coarsen
 from keras_mdl_export.flatbuffer import (
     add_tensor,
     make_operator,
     schema,
     unpack,
 )
+from keras_mdl_export.private_bits import FULL
 from keras_mdl_export.versions import RUNTIME, set_versions
 
 
-def finish(content, mode, kernels, output):
+def finish(content, mode, kernels, output, trunk, bits=FULL):
     """One converted network in the form of its mode.
 
     Args:
@@ -20,6 +22,8 @@ def finish(content, mode, kernels, output):
         mode: A `modes.Mode`.
         kernels: `{layer: float32 kernel}` of the trunk.
         output: `"probabilities"` or `"logits"`.
+        trunk: `{layer: kernel}` as the files hold them.
+        bits: `PrivateBits` of all else.
 
     Returns:
         A `schema.ModelT`.
@@ -30,6 +34,8 @@ def finish(content, mode, kernels, output):
     if mode.kernels == "int8" and not mode.int8_activations:
         weights.quantize_kernels(model)
     weights.dense_as_convolutions(model)
+    if bits != FULL:
+        coarsen(model, trunk, bits)
     if mode.halves:
         weights.halve_kernels(model)
     if output == "probabilities":

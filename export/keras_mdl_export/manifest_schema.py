@@ -75,6 +75,16 @@ _domain = record(
                 "unshared": table(text(), text(longest=4096)),
             },
         ),
+        "private_bits": record(
+            {
+                "name": text(),
+                "kernels": integer(1, 127),
+                "depthwise": nullable(integer(1, 127)),
+                "mantissa": integer(1, 23),
+                "images": _size,
+                "lost": number(),
+            }
+        ),
         "verification": table(text(), nullable(number())),
     },
 )

@@ -30,7 +30,18 @@ from keras_mdl_export.versions import order, runtime_of, wrong_versions
 BUNDLE = "bundle.tflite"
 
 
-def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
+def write(
+    folder,
+    trees,
+    kernels,
+    own,
+    facts,
+    domains,
+    shared,
+    forms,
+    pack_base,
+    private,
+):
     """Writes the chosen forms and the manifest that binds them.
 
     A domain's complete file is `prefix + trunk.bin + labels.zip`, byte for
@@ -42,11 +53,13 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         trees: `{domain: schema.ModelT}`.
         kernels: `{layer: array}` of the trunk as the files hold it; empty if
             nothing is shared.
+        own: `{domain: those of them that its file has}`.
         facts: `version`, `mode`, `input` and `output` of the manifest.
         domains: `{name: keras_mdl.Domain}`.
         shared: `{domain: Sharing}`, or empty.
         forms: Which to write.
         pack_base: A domain, or `None` for the trunk.
+        private: `{domain: choosing.Chosen}`.
 
     Returns:
         The `Manifest`, written.
@@ -67,7 +80,8 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
         add(TRUNK, trunk)
     for name, tree in trees.items():
         described = with_metadata(tree, domains[name], facts)
-        content = _packed(name, described, arrays)
+        tail = [as_bytes(kernel) for kernel in own[name].values()]
+        content = _packed(name, described, tail)
         labels = labels_zip(domains[name].classes, len(content))
         complete[name] = content + labels
         found = {}
@@ -84,6 +98,7 @@ def write(folder, trees, kernels, facts, domains, shared, forms, pack_base):
             "files": found,
             "complete": digest(complete[name]),
             "sharing": shared[name].to_dict() if shared else {},
+            "private_bits": private[name].to_dict(),
             "verification": {},
         }
     if "packs" in forms:

@@ -18,8 +18,9 @@ class ExportReport:
         sizes: `{what: bytes}`: `separate` (all domains' own files), `trunk`,
             `prefixes` (with labels), `bundle`, `packs`; those that there are.
         domains: One dict per domain: `domain`, `classes`, `complete`, `prefix`
-            and `pack` bytes, `shared` (part of the trunk), `unshared`
-            (`{layer: reason}`) and the fields of its `Verification`.
+            and `pack` bytes, `private_bits` (its name), `lost`, `shared`
+            (part of the trunk), `unshared` (`{layer: reason}`) and the fields
+            of its `Verification`.
         notes: What else was done, or should be known; lines of text.
     """
 
@@ -49,19 +50,24 @@ class ExportReport:
             "bundle": files.get(values["bundle"], {}).get("bytes", 0),
             "packs": total("pack"),
         }
+        kernels = sum(k["bytes"] for k in values["trunk"]["kernels"])
         rows = []
         for name, entry in entries.items():
+            # Of domains with paths of their own: the part on the path.
+            trunk = entry["sharing"].get("trunk_bytes", kernels)
+            trunk = sizes["trunk"] if trunk == kernels else trunk
             pack = entry["files"].get("pack")
             rows.append(
                 {
                     "domain": name,
                     "classes": len(entry["classes"]),
                     "complete": entry["complete"]["bytes"],
-                    "prefix": entry["complete"]["bytes"]
-                    - values["trunk"]["bytes"],
+                    "prefix": entry["complete"]["bytes"] - trunk,
                     "pack": files[pack]["bytes"] if pack else None,
                     "shared": entry["sharing"].get("fraction", 0.0),
                     "unshared": entry["sharing"].get("unshared", {}),
+                    "private_bits": entry["private_bits"]["name"],
+                    "lost": entry["private_bits"]["lost"],
                     **entry["verification"],
                 }
             )
@@ -84,15 +90,16 @@ class ExportReport:
         }
 
     def __str__(self):
-        header = ["domain", "file", "own part", "pack", "trunk shared",
-                  "Keras", "exported", "plain resize", "same class",
-                  "SNR"]  # fmt: skip
+        header = ["domain", "file", "own part", "pack", "own numbers",
+                  "trunk shared", "Keras", "exported", "plain resize",
+                  "same class", "SNR"]  # fmt: skip
         rows = [
             [
                 d["domain"],
                 _size(d["complete"]),
                 _size(d["prefix"]),
                 _size(d["pack"]),
+                d["private_bits"],
                 f"{100 * d['shared']:.1f} %",
                 _percent(d["accuracy_keras"]),
                 _percent(d["accuracy"]),

@@ -1,9 +1,9 @@
 """The trunk's kernels: on one int8 grid, in one fixed order."""
 
-import keras
 import numpy as np
 
 from keras_mdl.models.backbones.signs import DEAD
+from keras_mdl.models.paths import by_path
 from keras_mdl_export.weights import int8_grid
 
 _PREFIX = "trunk/"
@@ -21,6 +21,26 @@ def trunk_kernels(model):
     }
 
 
+def kernels_by_domain(model):
+    """`{domain: the trunk's kernels that its network runs through}`.
+
+    All of them in most networks; where domains have paths of their own, those
+    on the path.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel`.
+
+    Returns:
+        Lists of layers, in the order of `trunk_kernels`.
+    """
+    layers = list(_kernel_variables(model))
+    return {
+        name: [k for k in layers if f"{_PREFIX}{k}" in found]
+        for name in model
+        for found in [by_path(model._parts([name]))]
+    }
+
+
 def slot_facts(model):
     """What an export must know of the domains' slots.
 
@@ -32,24 +52,6 @@ def slot_facts(model):
         "adapters": {name: s.adapter for name, s in slots if s.adapter},
         "gates": {name for name, s in slots if s.gates},
     }
-
-
-def in_float32(model):
-    """The model with all variables, and its arithmetic, in float32.
-
-    The converter knows no 16-bit convolutions; in mixed precision the
-    variables are float32 anyway.
-
-    Args:
-        model: A `keras_mdl.MultiDomainModel`; itself, if it is in float32.
-    """
-    if model.dtype_policy.name == "float32":
-        return model
-    copy = type(model).from_config({**model.get_config(), "dtype": "float32"})
-    values = model.variables_by_path()
-    for path, variable in copy.variables_by_path().items():
-        variable.assign(keras.ops.cast(values[path], variable.dtype))
-    return copy
 
 
 def without_dead_rows(model):
@@ -114,12 +116,14 @@ def as_bytes(kernel):
 
 
 def _kernel_variables(model):
-    # Convolutions (kh, kw, in, out) and dense layers (in, out).
+    # Convolutions (kh, kw, in, out) and dense layers (in, out). A depthwise
+    # kernel takes each domain's norm into its numbers: its bytes differ.
     return {
         path.removeprefix(_PREFIX): variable
         for path, variable in model.variables_by_path().items()
         if path.startswith(_PREFIX)
         and path.endswith("/kernel")
+        and not path.endswith("/depthwise/kernel")
         and len(variable.shape) in (2, 4)
     }
 

@@ -219,7 +219,9 @@ def halve_kernels(model):
         for op in graph.operators:
             if code_of(model, op) not in _WITH_KERNEL:
                 continue
-            if graph.tensors[op.inputs[1]].type != schema.TensorType.FLOAT32:
+            kernel = graph.tensors[op.inputs[1]]
+            constant = data_of(model, kernel) is not None
+            if kernel.type != schema.TensorType.FLOAT32 or not constant:
                 continue
             # What other operators read too (zeros, as a bias) stays as it is.
             for place, index in enumerate(int(i) for i in op.inputs):

@@ -58,6 +58,10 @@ Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 Shown = Annotated[Console, Parameter(parse=False)]
 
 Model = _told(pathlib.Path, "a saved multi-domain model, NAME.keras")
+Evaluated = _told(
+    pathlib.Path,
+    "a saved multi-domain model, NAME.keras, or a folder of `keras-mdl export`",
+)
 ModelOut = _written(".keras", "the model")
 TrainedOut = _written(".keras", "the model", " (required but with --check)")
 DomainOut = _written(".safetensors", "the domain")
@@ -71,6 +75,7 @@ Check = _told(
     "say what is wrong with the images, how many steps the training would "
     "have and how long it would take, and end: nothing is written",
 )
+PageOut = Annotated[pathlib.Path, Parameter(validator=_ends_in(".html"))]
 Overwrite = _told(Switch, "replace existing outputs")
 Size = _told(
     PositiveInt, "side of the images in pixels, for models that take any"

@@ -69,6 +69,34 @@ class PretrainedTrunk(SavedModel):
             return open_pretrained(str(self.path), self.input_shape[0])
 
 
+@dataclass(frozen=True)
+class ExportedModel(SavedModel):
+    """A folder that `keras-mdl export` has written."""
+
+    def load(self):
+        """`{domain: ExportedView}`."""
+        backend.load_backend()
+        from keras_mdl.runs.exporting import open_export
+
+        with bad_input():
+            return open_export(self.path)
+
+
+def open_exported(folder):
+    """What the manifest of an export folder says."""
+    with bad_input():
+        backend.quiet_import("keras_mdl.runs.exporting").require_export()
+    from keras_mdl_export import Manifest
+
+    with bad_input():
+        manifest = Manifest.read(folder)
+        domains = {
+            name: Domain(name, facts["classes"], facts["mean"], facts["std"])
+            for name, facts in manifest.domains.items()
+        }
+    return ExportedModel(folder, domains, manifest.input_shape[1:])
+
+
 def open_trunk(model, size=None):
     """As `open_saved`, or a pretrained network of that name.
 

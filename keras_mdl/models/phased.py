@@ -1,6 +1,7 @@
 """`PhasedModel`: a model that trains what its plan says."""
 
 import contextlib
+import functools
 import types
 
 import keras
@@ -16,6 +17,22 @@ _ADVICE = {
     "gate": ". It has no gates: add them with `with_gate`",
     "adapter": ". It has no adapters: `with_domain(..., adapter=...)`",
 }
+
+
+def _synced(name):
+    """Keras' method of that name, with values as they are and to be kept."""
+
+    @functools.wraps(getattr(keras.Model, name))
+    def method(self, *args, **kwargs):
+        if self.attached:
+            self.owner.running.sync(reader=self)
+        try:
+            return getattr(super(PhasedModel, self), name)(*args, **kwargs)
+        finally:
+            if hasattr(self, "jax_state_sync"):
+                self.jax_state_sync()
+
+    return method
 
 
 class PhasedModel(keras.Model):
@@ -312,40 +329,11 @@ class PhasedModel(keras.Model):
         with self.owner.running.running(self):
             return super().fit(*args, **kwargs)
 
-    def predict(self, *args, **kwargs):
-        """As `keras.Model.predict`."""
-        with self._synced():
-            return super().predict(*args, **kwargs)
-
-    def evaluate(self, *args, **kwargs):
-        """As `keras.Model.evaluate`."""
-        with self._synced():
-            return super().evaluate(*args, **kwargs)
-
-    def train_on_batch(self, *args, **kwargs):
-        """As `keras.Model.train_on_batch`."""
-        with self._synced():
-            return super().train_on_batch(*args, **kwargs)
-
-    def test_on_batch(self, *args, **kwargs):
-        """As `keras.Model.test_on_batch`."""
-        with self._synced():
-            return super().test_on_batch(*args, **kwargs)
-
-    def predict_on_batch(self, *args, **kwargs):
-        """As `keras.Model.predict_on_batch`."""
-        with self._synced():
-            return super().predict_on_batch(*args, **kwargs)
-
-    @contextlib.contextmanager
-    def _synced(self):
-        if self.attached:
-            self.owner.running.sync(reader=self)
-        try:
-            yield
-        finally:
-            if hasattr(self, "jax_state_sync"):
-                self.jax_state_sync()
+    predict = _synced("predict")
+    evaluate = _synced("evaluate")
+    train_on_batch = _synced("train_on_batch")
+    test_on_batch = _synced("test_on_batch")
+    predict_on_batch = _synced("predict_on_batch")
 
     def compile_from_config(self, config):
         # Keras asks classes with a `compile` of their own to do this.

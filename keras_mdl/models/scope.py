@@ -34,6 +34,8 @@ class Scope:
         self.endpoints = {}
         self.makers = {}  # {endpoint: the part that made it}
         self.parts = []
+        self._inputs = {}  # {id of a part: the tensor it was called on}
+        self._made = {}  # {id of a tensor: the part that made it}
         self.macs = []
         self.transform_macs = []
         self._slotted = slotted  # {name: layer}, of all domains
@@ -80,6 +82,7 @@ class Scope:
             self.endpoints[name] = layer.walk(
                 self.domain.name, x, lambda *a, **kw: self._step(name, *a, **kw)
             )
+            self._note_halves(name, layer)
             return self.endpoints[name]
 
         return apply
@@ -89,8 +92,21 @@ class Scope:
         self._read.add(name)
         return self.spec.options.get(name, default)
 
+    def _note_halves(self, name, layer):
+        """In a separable convolution, what the depthwise half gives."""
+        if "depthwise" in getattr(layer, "kernel_roles", {}):
+            second = layer.parts(self.domain.name).get("pointwise")
+            if second is not None:
+                between = self._inputs[id(second)]
+                whole = self.endpoints.pop(name)
+                self.endpoints[f"{name}/depthwise"] = between
+                self.makers[f"{name}/depthwise"] = self._made[id(between)]
+                self.endpoints[name] = whole
+
     def _step(self, name, part, *xs, **options):
         y = part(*xs, **options)
+        self._inputs[id(part)] = xs[0]
+        self._made[id(y)] = part
         self.macs.append(layer_macs(part, xs, y))
         if isinstance(part, KernelTransform):
             self.transform_macs.append(self.macs[-1])

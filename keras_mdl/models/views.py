@@ -1,8 +1,12 @@
 """Trainable views of a `MultiDomainModel`: one domain, or several at once."""
 
+import types
+
 import keras
 
+from keras_mdl import devices
 from keras_mdl.domains import require_domain
+from keras_mdl.models.logits import expects_logits
 from keras_mdl.models.phased import PhasedModel
 
 
@@ -25,8 +29,9 @@ class DomainModel(PhasedModel):
     def endpoints(self):
         """`{layer name: symbolic output}` of all layers, in order.
 
-        Of slotted layers the output of the whole layer, and the weights of
-        its gate as `"<layer>/gate"`; of the layers between (activations,
+        Of slotted layers the output of the whole layer, what the depthwise
+        half of a separable one gives as `"<layer>/depthwise"`, and the weights
+        of a gate as `"<layer>/gate"`; of the layers between (activations,
         pooling, the sums at the end of blocks) each one's.
 
         For feature extraction and attribution:
@@ -89,7 +94,12 @@ class JointModel(PhasedModel):
         return self
 
     def compile(
-        self, optimizer="rmsprop", loss=None, loss_weights=None, **kwargs
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        balancing=None,
+        **kwargs,
     ):
         """As `keras.Model.compile`.
 
@@ -97,6 +107,9 @@ class JointModel(PhasedModel):
             optimizer: As for Keras.
             loss: One loss for all domains, or `{domain: loss}`.
             loss_weights: `{domain: number}`, the values to start from.
+            balancing: A rule of `keras_mdl.training.balancing`, whose weights
+                of each step multiply `loss_weights`; default none. It starts
+                anew.
             **kwargs: As for Keras. `metrics` given as one list is used for
                 every domain.
 
@@ -112,12 +125,68 @@ class JointModel(PhasedModel):
                 f"{', '.join(self.domains)}, and no other. For some of them "
                 f"make another view (`joint([...])`). Received: {list(loss)}"
             )
+        loss = keras.tree.map_structure(expects_logits, loss)
         for name in ("metrics", "weighted_metrics"):
             if isinstance(kwargs.get(name), (list, tuple)):
                 kwargs[name] = {d: _clones(kwargs[name]) for d in self.domains}
         super().compile(
             optimizer, loss, loss_weights=self.loss_weights, **kwargs
         )
+        self._balancing = None
+        if balancing is not None:
+            self._start_balancing(balancing, loss)
+
+    def _start_balancing(self, rule, loss):
+        classes = [self.owner.domains[d].num_classes for d in self.domains]
+        state = rule.initial(classes)
+        if hasattr(self, "jax_state_sync"):
+            self.jax_state_sync()
+        for name, value in state.items():
+            if not hasattr(self, f"balancing_{name}"):
+                variable = self.add_weight(
+                    shape=value.shape,
+                    trainable=False,
+                    name=f"balancing_{name}",
+                    dtype="float32",
+                )
+                setattr(self, f"balancing_{name}", variable)
+            getattr(self, f"balancing_{name}").assign(value)
+        # A namespace, because Keras tracks what dicts and lists hold.
+        self._balancing = types.SimpleNamespace(
+            rule=rule,
+            losses={d: keras.losses.get(fn) for d, fn in loss.items()},
+            state={n: getattr(self, f"balancing_{n}") for n in state},
+        )
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """As `keras.Model.compute_loss`, in training balanced."""
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
+        balancing = getattr(self, "_balancing", None)
+        if balancing is None or not training:
+            return loss
+        weights = sample_weight if isinstance(sample_weight, dict) else {}
+        if devices.replicas() > 1:
+            weights = devices.weights_of_part(y, sample_weight)
+        losses = keras.ops.stack(
+            [
+                balancing.losses[d](y[d], y_pred[d], weights.get(d))
+                for d in self.domains
+            ]
+        )
+        own = keras.ops.stack([_tensor(w) for w in self.loss_weights.values()])
+        own = keras.ops.cast(own, losses.dtype)
+        whole = keras.ops.stop_gradient(devices.summed(losses))
+        balance, after = balancing.rule(
+            keras.ops.cast(whole, "float32"),
+            {name: _tensor(v) for name, v in balancing.state.items()},
+        )
+        for name, variable in balancing.state.items():
+            variable.assign(after[name])
+        balance = keras.ops.cast(keras.ops.stop_gradient(balance), losses.dtype)
+        # What Keras has summed has the weights of `compile` alone.
+        return loss + keras.ops.sum((balance - 1) * own * losses)
 
     def get_config(self):
         """Refused: a file of a joint view would hold the trunk many times.
@@ -138,6 +207,10 @@ class JointModel(PhasedModel):
         A joint view by itself would store the trunk once per domain.
         """
         self._view.owner.save(filepath, overwrite=overwrite, **kwargs)
+
+
+def _tensor(variable):
+    return keras.ops.cast(variable.value, "float32")
 
 
 def _clones(metrics):

@@ -1,6 +1,7 @@
 """The figures of a demo's report, each a function of results and theme."""
 
 from keras_mdl.report.contents import Contents
+from keras_mdl.report.heat_maps import HeatMap, heat_map
 from keras_mdl.report.text import method_label, own_parts
 from keras_mdl.report.theme import Theme, new_figure, themed
 
@@ -155,7 +156,6 @@ def training_curves(contents: Contents, theme: Theme):
     return figure
 
 
-@themed
 def gate_heat_map(gates: list[dict], theme: Theme):
     """Mean weight of every source domain (rows) in every layer (columns).
 
@@ -166,31 +166,5 @@ def gate_heat_map(gates: list[dict], theme: Theme):
     """
     domains = list(gates[0]["weights"])
     values = [[g["weights"][d] for g in gates] for d in domains]
-    figure, ax = new_figure(7.6, 1.3 + 0.36 * len(domains) + 0.06 * len(gates))
-    image = ax.imshow(values, vmin=0, vmax=1, cmap="Blues", aspect="auto")
-    ax.set_yticks(range(len(domains)), domains)
-    few = len(gates) <= 10
-    ax.set_xticks(
-        range(len(gates)),
-        [g["layer"] for g in gates],
-        rotation=30 if few else 90,
-        ha="right" if few else "center",
-    )
-    ax.grid(False)
-    ax.spines[:].set_visible(False)
-    if len(gates) <= 14:
-        for y, row in enumerate(values):
-            for x, value in enumerate(row):
-                ax.text(
-                    x,
-                    y,
-                    f"{value:.2f}",
-                    ha="center",
-                    va="center",
-                    fontsize=8,
-                    color="#ffffff" if value > 0.5 else "#1f2430",
-                )
-    bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
-    bar.set_label("mean weight")
-    bar.outline.set_visible(False)
-    return figure
+    layers = [g["layer"] for g in gates]
+    return heat_map(HeatMap(values, domains, layers, "mean weight"), theme)

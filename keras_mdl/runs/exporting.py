@@ -11,7 +11,7 @@ _NEEDED = ("ai_edge_litert", "zstandard", "flatbuffers")
 
 
 def export_with_data(
-    model, data, folder, size, calibration_images=200, verify_images=1000,
+    model, data, folder, size, calibration_images=1000, verify_images=1000,
     **options,
 ):  # fmt: skip
     """`keras_mdl_export.export`, calibrated and verified on data at hand.
@@ -26,7 +26,8 @@ def export_with_data(
         data: `{domain: DomainData}`.
         folder: Where to write.
         size: Side of the images that the network takes.
-        calibration_images: How many of each domain, for mode `int8`.
+        calibration_images: How many of each domain, for mode `int8` and for
+            `private_bits="auto"`.
         verify_images: How many at most of each domain.
         **options: Of `keras_mdl_export.export`.
 
@@ -49,8 +50,10 @@ def export_with_data(
                     f"with labels; {name!r} has "
                     f"{', '.join(map(repr, domain_data.splits))}"
                 )
-        if options.get("mode") == "int8":
-            calibration[name], _ = evenly_spread(
+        if options.get("mode") == "int8" or (
+            options.get("private_bits", "auto") == "auto"
+        ):
+            calibration[name] = evenly_spread(
                 domain_data, "train", size, calibration_images
             )
         validation[name] = evenly_spread(
@@ -98,6 +101,47 @@ def evenly_spread(data, split, size, limit, antialias=True):
         images.append(np.asarray(batch)[inside - start])
         start += len(batch)
     return np.concatenate(images), labels[chosen]
+
+
+class ExportedView:
+    """A domain of an export, where `fitting.evaluate` takes a view.
+
+    Args:
+        classifier: A `keras_mdl_export` `Classifier`.
+        probabilities: Whether its scores are probabilities, else logits.
+    """
+
+    def __init__(self, classifier, probabilities):
+        self.inputs = [np.empty(0, classifier.input_dtype)]
+        self._classifier = classifier
+        self._probabilities = probabilities
+
+    def predict(self, batches, verbose=0):
+        """Logits `(n, classes)` of batches of images and labels."""
+        scores = np.concatenate(
+            [self._classifier(np.asarray(images)) for images, _ in batches]
+        )
+        if not self._probabilities:
+            return scores
+        # Softmax takes logarithms of probabilities back to them.
+        return np.log(np.maximum(scores, np.finfo("float32").tiny))
+
+
+def open_export(folder):
+    """`{domain: ExportedView}` of an export folder.
+
+    Raises:
+        RuntimeError: If the extra `export` is not installed.
+        FileNotFoundError, ValueError: As `keras_mdl_export.load`.
+    """
+    require_export()
+    from keras_mdl_export import Manifest, load
+
+    output = Manifest.read(folder).values["output"]
+    return {
+        name: ExportedView(classifier, output == "probabilities")
+        for name, classifier in load(folder).items()
+    }
 
 
 def require_export():

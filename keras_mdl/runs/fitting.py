@@ -225,11 +225,26 @@ def fit(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A view's answers on a split, in the order of the data."""
+    """A view's answers on a split, in the order of the data.
+
+    Attributes:
+        labels: Integers `(n,)`.
+        log_probabilities: `(n, classes)`.
+    """
 
     labels: np.ndarray
-    predicted: np.ndarray
-    loss: float
+    log_probabilities: np.ndarray
+
+    @property
+    def loss(self):
+        """Mean cross-entropy."""
+        chosen = np.arange(len(self.labels)), self.labels
+        return float(-self.log_probabilities[chosen].mean())
+
+    @property
+    def predicted(self):
+        """The most probable classes `(n,)`."""
+        return self.log_probabilities.argmax(axis=-1)
 
     @property
     def accuracy(self):
@@ -240,7 +255,7 @@ class Evaluation:
 def evaluate(
     view, data, size, split="validation", batch_size=64, preprocess=None
 ):
-    """Accuracy and cross-entropy of a view on one split.
+    """The answers of a view, or of an `ExportedView`, on one split.
 
     `preprocess` is as for `batches`.
 
@@ -258,9 +273,7 @@ def evaluate(
     loader = batches(
         data, split, size, batch_size, dtype=_dtype(view), preprocess=preprocess
     )
-    log_p = _log_softmax(view.predict(loader, verbose=0))
-    right = log_p[np.arange(len(labels)), labels]
-    return Evaluation(labels, log_p.argmax(axis=-1), float(-right.mean()))
+    return Evaluation(labels, _log_softmax(view.predict(loader, verbose=0)))
 
 
 def probabilities(view, domain, images, size):
@@ -278,6 +291,21 @@ def probabilities(view, domain, images, size):
         "images", preprocess=Preprocess.default(size), dtype=_dtype(view)
     )
     return np.exp(_log_softmax(view.predict(loader, verbose=0)))
+
+
+def pictures(data, split, indices, side):
+    """`{index: uint8 image}` of a labelled split, in the given order.
+
+    Cropped as for a network, `side` pixels large. Works for streamed splits
+    too: the whole split is read once.
+    """
+    found, start = {}, 0
+    for batch, _ in batches(data, split, side, dtype="uint8"):
+        for i in indices:
+            if start <= i < start + len(batch):
+                found[int(i)] = np.asarray(batch[i - start])
+        start += len(batch)
+    return {int(i): found[int(i)] for i in indices}
 
 
 def has_labels(data, split):

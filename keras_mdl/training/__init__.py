@@ -1,5 +1,14 @@
 """Training: recipes, stages and optimizers for views of a model."""
 
+from keras_mdl.training.balancing import (
+    BALANCING,
+    BoundedPriority,
+    DynamicWeightAverage,
+    EqualWeights,
+    ExponentialWeights,
+    UncertaintyWeights,
+    get_balancing,
+)
 from keras_mdl.training.loop import train
 from keras_mdl.training.losses import SmoothedCrossentropy, balanced_weights
 from keras_mdl.training.methods import METHODS, Method, get_method
@@ -8,15 +17,22 @@ from keras_mdl.training.recipes import RECIPES, Recipe, get_recipe
 from keras_mdl.training.staged_freezing import Stage, StagedFreezing
 
 __all__ = [
+    "BALANCING",
     "METHODS",
     "RECIPES",
+    "BoundedPriority",
     "CoupledSGD",
+    "DynamicWeightAverage",
+    "EqualWeights",
+    "ExponentialWeights",
     "Method",
     "Recipe",
     "SmoothedCrossentropy",
     "Stage",
     "StagedFreezing",
+    "UncertaintyWeights",
     "balanced_weights",
+    "get_balancing",
     "get_method",
     "get_recipe",
     "train",

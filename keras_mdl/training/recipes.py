@@ -84,6 +84,13 @@ class Recipe:
     crops: str | None = "guo"
     note: str = ""
 
+    def __post_init__(self):
+        if not 0 <= self.head_part < 1:
+            raise ValueError(
+                "`head_part` must lie in [0, 1): the rest trains after it. "
+                f"Received: {self.head_part}"
+            )
+
     def decay(self, domain):
         """The weight decay of a domain."""
         return self.decays.get(domain, self.weight_decay)
@@ -149,10 +156,16 @@ class Recipe:
             phase="head",
             epochs=first,
             learning_rate=self.head_rate,
+            drops=(),
             head_part=0.0,
             patience=None,
         )
-        return [head, self.replace(epochs=self.epochs - first, head_part=0.0)]
+        rest = self.replace(
+            epochs=self.epochs - first,
+            drops=tuple(d - first for d in self.drops if d > first),
+            head_part=0.0,
+        )
+        return [head, rest]
 
     def stage(self):
         """The recipe as one `Stage` for `StagedFreezing` (drops only)."""

@@ -4,6 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from keras_mdl_export import load
 
 
@@ -15,15 +22,27 @@ def command(two, images, out, *more):
 
 
 def test_it_writes_what_load_reads(run, two, images, tmp_path):
-    out = tmp_path / "phone"
-    status, said, err = run(*command(two, images, out, "--json"))
+    out, key = tmp_path / "phone", Ed25519PrivateKey.generate()
+    (tmp_path / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    public = key.public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo
+    )
+    status, said, err = run(
+        *command(two, images, out, "--json", "--export-version", 7,
+                 "--signing-key",
+                 tmp_path / "key.pem", "--private-bits", "fine")
+    )  # fmt: skip
     assert status == 0, err
     result = json.loads(said)
+    assert [d["private_bits"] for d in result["domains"]] == ["fine", "fine"]
+    assert json.loads((out / "manifest.json").read_text())["version"] == 7
     assert [d["domain"] for d in result["domains"]] == ["colours", "shades"]
     assert all(d["shared"] == 1 for d in result["domains"])
     # A third of 12 pictures of each class or less was set aside.
     assert all(0 < d["images"] < 36 for d in result["domains"])
-    found = load(out)["shades"]
+    found = load(out, public_key=public)["shades"]
     assert found.classes == ("dark", "light")
     assert found(np.zeros((16, 16, 3), "uint8")).shape == (1, 2)
     assert "signature" in (out / "USAGE.md").read_text().lower()
@@ -55,6 +74,9 @@ def test_modes_and_forms(run, two, images, tmp_path):
         (("--forms", "zip"), "models, parts, bundle, packs"),
         (("--pack-base", "x"), "None, colours, shades"),
         (("--min-shared", "2"), r"a number in [0, 1)"),
+        (("--private-bits", "tiny"), "auto, full, fine"),
+        (("--signing-key", "no.pem"), "no.pem"),
+        (("--export-version", "0"), "a whole number from 1 on"),
     ],
 )
 def test_unknown_choices(run, two, images, tmp_path, more, message):

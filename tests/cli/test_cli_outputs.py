@@ -48,12 +48,13 @@ def commands(two, images, tmp_path):
                    images["shades"]),
         "demo": (tmp_path / "d",),
         "compare": (tmp_path / "c", tmp_path / "c.yaml"),
+        "search": (tmp_path / "q", tmp_path / "c.yaml"),
     }  # fmt: skip
 
 
 WRITING = (
     "train", "add-domain", "share", "remove-domain", "load-domain",
-    "save-domain", "submit", "export", "demo", "compare",
+    "save-domain", "submit", "export", "demo", "compare", "search",
 )  # fmt: skip
 
 

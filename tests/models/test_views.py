@@ -292,12 +292,27 @@ def test_endpoints_belong_to_the_view_of_any_domain_and_phase(model):
     for domain in ("a", "b"):
         for phase in ("base", "domain"):
             view = model.for_domain(domain, phase=phase)
-            # Slotted layers as wholes, and what stands between them.
+            # Slotted layers as wholes, their depthwise halves, and what
+            # stands between them.
             names = ["conv1", "norm1", "relu1", "conv2", "norm2", "relu2"]
-            assert list(view.endpoints) == [*names, "pool", "head"]
+            halves = [f"conv{i}/depthwise" for i in (1, 2)]
+            assert set(view.endpoints) == {*names, *halves, "pool", "head"}
+            assert [n for n in view.endpoints if n not in halves] == [
+                *names, "pool", "head",
+            ]  # fmt: skip
             inner = keras.Model(view.inputs, view.endpoints)
             found = inner.predict(x, verbose=0)
             assert found["conv1"].shape == (2, SIZE, SIZE, 4)
+            pointwise = model.variables_by_path()[
+                "trunk/conv1/pointwise/kernel"
+            ]
+            np.testing.assert_allclose(
+                found["conv1/depthwise"]
+                @ keras.ops.convert_to_numpy(pointwise)[0, 0],
+                found["conv1"],
+                rtol=1e-4,
+                atol=1e-5,
+            )
             np.testing.assert_array_equal(
                 found["head"], view.predict(x, verbose=0)
             )

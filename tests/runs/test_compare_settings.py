@@ -102,7 +102,7 @@ def test_recipes(folder):
         },
         variants={
             "with norms": {"of": ["piggyback"], "phase": "adapter_and_norm"},
-            "slow": {"learning_rate": 0.01, "head_epochs": 1},
+            "slow": {"learning_rate": 0.01, "head_part": 0.1},
         },
     )
     found = recipes(settings, 10)
@@ -114,13 +114,13 @@ def test_recipes(folder):
     assert found["classifier_only"].drops == ()
     few = read(folder, images=100, epochs=None)
     assert recipes(few, 999)["individual"].epochs == 1
-    with pytest.raises(ValueError, match="less than the 1 epochs"):
-        recipes(settings, 999)
     assert found["base"].epochs == 1
     norms = found["piggyback with norms"]
     assert norms == other.replace(phase="adapter_and_norm")
     slow = found["individual slow"]
-    assert (slow.learning_rate, slow.epochs, slow.drops) == (0.01, 9, (5, 7))
+    head, rest = slow.in_order()
+    assert (head.phase, head.epochs, head.learning_rate) == ("head", 1, 3e-3)
+    assert (rest.learning_rate, rest.epochs, rest.drops) == (0.01, 9, (5, 7))
 
 
 def test_variants_are_methods_with_changes(folder):

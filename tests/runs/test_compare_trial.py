@@ -41,7 +41,7 @@ def jobs(folder):
                 variants={
                     "from zero": {
                         "of": ["serial_adapter"], "zero_adapters": True,
-                        "epochs": 2, "head_epochs": 1,
+                        "epochs": 2, "head_part": 0.5,
                     },
                     "do": {"of": ["pointwise_sharing"], "depthwise": "do"},
                     "gates": {"of": ["pointwise_sharing"], "gates": "all"},
@@ -111,20 +111,21 @@ def test_variants_train_with_their_changes(jobs, base, folder, monkeypatch):
             p: keras.ops.convert_to_numpy(v)
             for p, v in model_of(view).variables_by_path("shades").items()
         }
-        fitted.append((recipe.phase, recipe.epochs, start))
+        parts = [(part.phase, part.epochs) for part in recipe.in_order()]
+        fitted.append((parts, start))
         return original(view, recipe, *args, **options)
 
     monkeypatch.setattr(fitting, "fit", fit)
     row = done(jobs["shades", "serial_adapter from zero"], folder)
     assert row["method"] == "serial_adapter from zero"
-    assert [f[:2] for f in fitted] == [("head", 1), ("adapter_and_norm", 1)]
+    assert fitted[0][0] == [("head", 1), ("adapter_and_norm", 1)]
     adapters = [
-        v for p, v in fitted[0][2].items() if p.endswith("/adapter/kernel")
+        v for p, v in fitted[0][1].items() if p.endswith("/adapter/kernel")
     ]
     assert adapters
     assert not any(map(np.any, adapters))
     row = done(jobs["shades", "pointwise_sharing do"], folder)
-    assert any("d_train" in path for path in fitted[-1][2])
+    assert any("d_train" in path for path in fitted[-1][1])
 
 
 def test_gates_between_the_slots_of_all_domains(jobs, base, folder):

@@ -17,7 +17,12 @@ import numpy as np
 from tiny import LOSS, batch, fit, tiny_model, values
 
 import keras_mdl
-from keras_mdl.training import CoupledSGD, Stage, StagedFreezing
+from keras_mdl.training import (
+    BoundedPriority,
+    CoupledSGD,
+    Stage,
+    StagedFreezing,
+)
 
 STEPS = 4
 
@@ -121,7 +126,7 @@ def after(model, view):
         "evaluated": view.evaluate(x, y, batch_size=4, verbose=0),
     }
     joint = model.joint(["a", "b"])
-    joint.compile(CoupledSGD(0.05, l2=0.01), dict.fromkeys("ab", LOSS))
+    joint.compile(CoupledSGD(0.05, l2=0.01), LOSS, balancing=BoundedPriority())
     fit(joint, n=11)
     larger = model.with_domain("c", 2)
     return answers | {"larger": larger["a"].predict(x, verbose=0)}

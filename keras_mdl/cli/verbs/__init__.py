@@ -3,17 +3,22 @@
 import re
 
 from keras_mdl.cli.verbs.add_domain import add_domain
+from keras_mdl.cli.verbs.changes import changes
 from keras_mdl.cli.verbs.compare import compare
+from keras_mdl.cli.verbs.compress import compress
 from keras_mdl.cli.verbs.demo import demo
+from keras_mdl.cli.verbs.dissect import dissect
 from keras_mdl.cli.verbs.domain_files import (
     load_domain,
     remove_domain,
     save_domain,
 )
 from keras_mdl.cli.verbs.evaluate import evaluate
+from keras_mdl.cli.verbs.explain import explain
 from keras_mdl.cli.verbs.export import export
 from keras_mdl.cli.verbs.predict import predict
 from keras_mdl.cli.verbs.score import score
+from keras_mdl.cli.verbs.search import search
 from keras_mdl.cli.verbs.serve import serve
 from keras_mdl.cli.verbs.share import share
 from keras_mdl.cli.verbs.submit import submit
@@ -24,8 +29,9 @@ from keras_mdl.cli.verbs.train import train
 VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
-        demo, train, add_domain, share, compare, evaluate, predict, export,
-        serve, submit, score, summary, remove_domain, save_domain, load_domain,
+        demo, train, add_domain, share, compare, search, evaluate, predict,
+        explain, dissect, changes, compress, export, serve, submit, score,
+        summary, remove_domain, save_domain, load_domain,
     )
 }  # fmt: skip
 for _verb in VERBS.values():

@@ -19,11 +19,15 @@ def export(
     input_dtype: Literal["uint8", "float32"] = "uint8",
     output: Literal["probabilities", "logits"] = "probabilities",
     pack_base: str | None = None,
-    calibration_images: flags.PositiveInt = 200,
+    private_bits: str = "auto",
+    max_private_loss: flags.Fraction = 0.003,
+    calibration_images: flags.PositiveInt = 1000,
     verify_images: flags.PositiveInt = 1000,
     max_accuracy_drop: flags.Fraction = 0.02,
     min_agreement: flags.Fraction = 0.9,
     min_shared: flags.Fraction = 0.9,
+    export_version: flags.PositiveInt | None = None,
+    signing_key: pathlib.Path | None = None,
     reading: flags.Reading = flags.READING,
     overwrite: flags.Overwrite = False,
     console: flags.Shown,
@@ -50,12 +54,20 @@ def export(
         output: of the networks
         pack_base: domain whose file the receiver of a pack has (default: it
             has the trunk)
-        calibration_images: of each domain, for --mode int8
+        private_bits: how finely each domain's own numbers are stored in
+            dyn_conv and int8: full, fine, medium, coarse, coarser, coarsest;
+            auto: for each domain the coarsest that keeps its answers
+        max_private_loss: accuracy that auto may cost on training images
+        calibration_images: training images of each domain, for --mode int8
+            and --private-bits auto
         verify_images: of each domain at most
         max_accuracy_drop: accepted for each domain
         min_agreement: part of the images that must get the class that Keras
             gives
         min_shared: part of the trunk's bytes that each domain must share
+        export_version: of this export; devices install a later one only
+            (default: one more than that of the export that is replaced, or 1)
+        signing_key: PEM file of an Ed25519 private key that signs the export
     """
     from keras_mdl_export.manifest import FILENAME
 
@@ -75,10 +87,16 @@ def export(
         loaded = saved.load()
         for name in leave_out or ():
             loaded = loaded.without_domain(name)
-        from keras_mdl_export import checks, modes
+        from keras_mdl_export import checks, manifest, modes, signing
+        from keras_mdl_export.private_bits import check_private
 
-        with bad_input():
+        with bad_input(version="--export-version"):
+            key = signing_key and signing_key.read_bytes()
+            if key is not None:
+                signing.sign(b"", key)  # a wrong one is refused at once
+            manifest.next_version(out, export_version)
             chosen = modes.get_mode(mode)
+            check_private(private_bits, chosen)
             forms = checks.check_choices(
                 loaded, mode, input_dtype, output, forms, pack_base
             )
@@ -105,6 +123,10 @@ def export(
             input_dtype=input_dtype,
             output=output,
             pack_base=pack_base,
+            private_bits=private_bits,
+            max_private_loss=max_private_loss,
+            version=export_version,
+            signing_key=key,
             min_shared=min_shared,
             max_accuracy_drop=max_accuracy_drop,
             min_agreement=min_agreement,

@@ -24,6 +24,8 @@ RECIPE_VALUES = {
     "batch_size": (int, None),
     "cosine": (bool, None),
     "optimizer_name": (str, ("adamw", "coupled_sgd")),
+    "head_part": (float, 0),
+    "head_rate": (float, None),
 }
 OVERRIDES = {
     **RECIPE_VALUES,
@@ -33,8 +35,6 @@ OVERRIDES = {
     "phase": (str, tuple(PHASES)),
     "depthwise": (str, ("plain", "do")),
     "zero_adapters": (bool, None),
-    "head_epochs": (int, None),
-    "head_rate": (float, None),
     "gates": (str, None),
     "own_weight": (float, 0),
 }
@@ -60,8 +60,7 @@ class CompareSettings:
         overrides: `{name in methods: {key of OVERRIDES: value}}`. With the
             key `method` it is a variant of that method. `phase`: what trains.
             `depthwise`: kind of its kernels. `zero_adapters`: residual
-            adapters start at zero. `head_epochs` of the epochs, and before
-            the others, the classifier trains alone, at `head_rate`.
+            adapters start at zero.
             `gates`: after all domains have been trained by
             `pointwise_sharing`, gates (as `MultiDomainModel.with_gate` takes
             them, with `own_weight`) train in these layers; `none`: for

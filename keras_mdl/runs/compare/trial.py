@@ -135,14 +135,8 @@ def train_method(job, folder):
     )
     if options.get("zero_adapters"):
         _zero_adapters(model, name)
-    stages = [recipe]
-    if "head_epochs" in options:
-        rate = options.get("head_rate", recipe.learning_rate)
-        head = at_length(recipe, options["head_epochs"])
-        stages.insert(0, head.replace(phase="head", learning_rate=rate))
-    for stage in stages:
-        view = model.for_domain(name, phase=stage.phase)
-        done = _fit(job, folder, view, stage, data, size)
+    view = model.for_domain(name, phase=recipe.phase)
+    done = _fit(job, folder, view, recipe, data, size)
     isolation.check(name, None if method.alone else model)
     changed = changed_copies(view, base)
     if changed:
@@ -215,7 +209,7 @@ def data_of(job, size):
     data = _loaded(key, where["folder"], size)
     require_splits(data)
     if "hold_out" in job.values:
-        return _without_validation(data, job.values["hold_out"])
+        return without_validation(data, job.values["hold_out"])
     return data
 
 
@@ -239,12 +233,7 @@ def recipe_of(job, data):
     epochs = values.get("epochs")
     if epochs is None:
         epochs = max(1, round(values["images"] / data.size("train")))
-    left = epochs - values.get("options", {}).get("head_epochs", 0)
-    if left < 1:
-        raise ValueError(
-            f"`head_epochs` must be less than the {epochs} epochs there are"
-        )
-    return at_length(recipe, left)
+    return at_length(recipe, epochs)
 
 
 def at_length(recipe, epochs):
@@ -324,7 +313,7 @@ def _loaded(key, folder, size):
     return DataEntry.of(json.loads(key)[0]).load(folder, size)
 
 
-def _without_validation(data, n):
+def without_validation(data, n):
     """The training images alone, each n-th of them to measure with."""
     images, labels = data.images("train"), data.labels("train")
     held = np.arange(len(labels)) % n == 0

@@ -1,0 +1,115 @@
+"""`compress`: a domain's private kernels, trained to take fewer bytes."""
+
+import keras
+import numpy as np
+
+from keras_mdl.compression.twin import (
+    private_kernels,
+    require_equal,
+    twin_of,
+)
+from keras_mdl.compression.ways import WAYS, optimization
+
+
+def compress(
+    model, domain, images, way="quantize", epochs=3, learning_rate=1e-4,
+    validation=None, verbose=2, **options,
+):  # fmt: skip
+    """Trains the private kernels of a domain so that they take fewer bytes.
+
+    The trunk stands on its int8 grid, as it will be exported, and stays as it
+    is, as do all norms and every other domain; what trains are the domain's
+    own large kernels and its classifier.
+
+    Args:
+        model: A `keras_mdl.MultiDomainModel` on TensorFlow; it is left as it
+            is.
+        domain: Name of the domain.
+        images: Batches `(images, labels)` to train on: a `tf.data.Dataset` as
+            for the domain's view.
+        way: Key in `keras_mdl.compression.WAYS`: `"quantize"` (kernels on
+            coarse grids), `"prune"` (zeros), `"cluster"` (few values).
+        epochs: Passes over the images.
+        learning_rate: Of Adam, at the start; it falls to zero by a cosine.
+        validation: The same, to report on, or `None`.
+        verbose: As for `fit`.
+        **options: Of the way.
+
+    Returns:
+        `(model, history)`: another model, in which the domain's slot is
+        folded and compressed, and a dict of lists as Keras' history has it.
+
+    Raises:
+        ValueError: For an unknown domain, way or option, a domain with gates,
+            or one without large kernels of its own.
+        RuntimeError: On another backend than TensorFlow.
+        ModuleNotFoundError: Without the extra `compression`.
+    """
+    if way not in WAYS:
+        raise ValueError(
+            f"Unknown way to compress: {way!r}. Known ways: {', '.join(WAYS)}"
+        )
+    result = model.folded([domain])
+    paths = private_kernels(result, domain)
+    if not paths:
+        raise ValueError(
+            f"The domain {domain!r} has no kernel of its own that is large "
+            "enough to be worth compressing"
+        )
+    with optimization() as tfmot:
+        import tf_keras
+
+        on_grid = _with_trunk_on_grid(result)
+        scopes = {}
+        try:
+            chosen = WAYS[way](tfmot, scopes, **options)
+        except TypeError as error:
+            raise ValueError(f"Compressing by {way!r}: {error}") from None
+        view = on_grid[domain]
+        plain = twin_of(view, paths, lambda layer, kind: layer, {})
+        require_equal(view, plain)
+        twin = twin_of(view, paths, chosen.wrap, scopes)
+        trained = chosen.apply(twin)
+        steps = epochs * _length(images)
+        rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
+        trained.compile(
+            tf_keras.optimizers.Adam(rate),
+            tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        history = trained.fit(
+            images,
+            epochs=epochs,
+            validation_data=validation,
+            verbose=verbose,
+            callbacks=chosen.callbacks,
+        ).history
+        found = chosen.kernels(trained)
+    variables = result.variables_by_path()
+    for name, path in paths.items():
+        kernel, bias = found[name]
+        variables[path].assign(np.asarray(kernel))
+        if bias is not None:
+            other = path.rsplit("/", 1)[0] + "/bias"
+            variables[other].assign(np.asarray(bias))
+    return result, history
+
+
+def _with_trunk_on_grid(model):
+    """A copy whose trunk's kernels lie on their int8 grids."""
+    copy = model.folded([])
+    for path, variable in copy.variables_by_path().items():
+        if path.startswith("trunk/") and path.endswith("/kernel"):
+            kernel = keras.ops.convert_to_numpy(variable)
+            axes = tuple(range(kernel.ndim - 1))
+            scale = np.abs(kernel).max(axes, keepdims=True) / 127
+            scale[scale == 0] = 1
+            variable.assign(np.rint(kernel / scale) * scale)
+    return copy
+
+
+def _length(images):
+    length = len(images)
+    if length < 1:
+        raise ValueError("There are no images to train on")
+    return length
