@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import tempfile
 
+from keras_mdl.cli import cards
 from keras_mdl.cli.config import settings_of
 from keras_mdl.cli.errors import InputError, OutputError, bad_input, message_of
 
@@ -19,7 +20,8 @@ def writes_file(verb):
     """The wrapper of each command with `--out FILE`: refuse, reserve, record.
 
     Before the command runs, its outputs are checked and the name is reserved;
-    after it settings, versions and the result go to `FILE.run.yaml`.
+    after it settings, versions and the result go to `FILE.run.yaml`, and of a
+    model a card to `FILE.card.md`.
     """
 
     @functools.wraps(verb)
@@ -36,8 +38,11 @@ def writes_file(verb):
         if given["out"] is None:
             raise InputError("required: --out, or --check")
         out, record = given["out"], record_path(given["out"])
+        written = [out, record]
+        if out.suffix == ".keras":
+            written.append(cards.card_path(out))
         refuse = functools.partial(
-            refuse_existing, out, record, overwrite=given["overwrite"]
+            refuse_existing, *written, overwrite=given["overwrite"]
         )
         if "training" in given:
             _check_folder("--tensorboard", given["training"].tensorboard)
@@ -53,14 +58,20 @@ def writes_file(verb):
             with given["console"].contexts:
                 result = verb(*args, **kwargs)
             command = verb.__name__.replace("_", "-")
+            settings = settings_of(given)
+            if out.suffix == ".keras":
+                cards.complete(result, command, settings, model)
             try:
-                write_record(record, command, settings_of(given), result=result)
+                write_record(record, command, settings, result=result)
+                if out.suffix == ".keras":
+                    cards.write_card(out, result)
             except OSError as error:
                 raise OutputError(
                     f"{out} is written and complete; its record {record} "
                     f"could not be written: {message_of(error)}"
                 ) from error
-            given["console"].say(f"\nwrote {out} and {record}")
+            names = f"{', '.join(map(str, written[:-1]))} and {written[-1]}"
+            given["console"].say(f"\nwrote {names}")
         return result
 
     return wrapped
@@ -156,8 +167,11 @@ def save_model(model, out, isolation, overwrite):
     keep(out, overwrite, lambda path: save_checked(model, path, isolation))
 
 
-def trained(out, model, domain, done):
-    """The result of a training (`done`, a `Fit`) as plain values."""
+def trained(out, model, domain, done, facts):
+    """The result of a training (`done`, a `Fit`) as plain values.
+
+    `facts` are those of `cards.facts_of`.
+    """
     return {
         "model": str(out),
         "domain": domain,
@@ -166,6 +180,8 @@ def trained(out, model, domain, done):
         "history": done.history,
         "seconds": round(done.seconds, 2),
         "parameters": model.summary_by_domain().to_dicts(),
+        "fingerprint": model.fingerprint(),
+        "facts": {domain: facts},
     }
 
 

@@ -1,8 +1,9 @@
-"""`render`: results into a packaged HTML template."""
+"""`render`: results into a packaged template."""
 
 import base64
 import functools
 import io
+import re
 
 import jinja2
 
@@ -12,7 +13,7 @@ from keras_mdl.report.theme import DARK, LIGHT
 
 
 def render(template: str, **values) -> str:
-    """A page as a string; every value is escaped.
+    """A page as a string; in HTML every value is escaped.
 
     Args:
         template: Name of a file in `templates/`.
@@ -25,13 +26,13 @@ def render(template: str, **values) -> str:
 def _environment():
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("keras_mdl.report"),
-        autoescape=True,
+        autoescape=lambda name: name is None or not name.endswith(".md"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
     environment.filters.update(
-        label=method_label, number=_number, percent=percent,
+        cell=_cell, label=method_label, number=_number, percent=percent,
         png=_png, shown=_shown, spread=spread,
     )  # fmt: skip
     environment.globals["svgs"] = _svgs
@@ -44,6 +45,11 @@ def spread(value: Spread | None) -> str:
         return ""
     text = f"{100 * value.mean:.1f}"
     return f"{text} ± {100 * value.half:.1f}" if value.half else text
+
+
+def _cell(text):
+    """Text for Markdown, also in tables: no mark of it means anything."""
+    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", " ".join(str(text).split()))
 
 
 def _number(value, digits=0):

@@ -46,6 +46,9 @@ def test_it_writes_what_load_reads(run, two, images, tmp_path):
     assert found.classes == ("dark", "light")
     assert found(np.zeros((16, 16, 3), "uint8")).shape == (1, 2)
     assert "signature" in (out / "USAGE.md").read_text().lower()
+    card = (out / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: tflite\n")
+    assert "blue 10, green 10, red 10" in card
 
 
 def test_modes_and_forms(run, two, images, tmp_path):
@@ -59,6 +62,7 @@ def test_modes_and_forms(run, two, images, tmp_path):
     assert f"wrote {out}" in said
     assert {p.name for p in out.iterdir()} == {
         "manifest.json",
+        "README.md",
         "USAGE.md",
         "models",
     }

@@ -24,6 +24,30 @@ def test_train_writes_model_and_record(base):
     assert len(record["result"]["history"]) == 2
 
 
+def test_cards_know_all_domains_of_a_model(run, base, two, tmp_path):
+    text = two.with_name("two.keras.card.md").read_text()
+    assert text.startswith("---\nlibrary_name: keras\n")
+    assert "keras-mdl train --data" in text  # of the model it began with
+    assert "--learning-rate 0.01" in text
+    assert "keras-mdl add-domain --model" in text
+    assert "blue 10, green 10, red 10" in text
+    assert "dark 10, light 10" in text
+    for name in ("m.keras", "m.keras.run.yaml"):
+        shutil.copy(base.with_name(f"base{name[1:]}"), tmp_path / name)
+    # A record of other weights is not believed.
+    record = tmp_path / "m.keras.run.yaml"
+    digest = load_model(base).fingerprint()["domains/colours"]
+    record.write_text(record.read_text().replace(digest, "0" * 64))
+    status, _, err = run(
+        "add-domain", tmp_path / "m.keras", "--data", "embedded:digits",
+        "--epochs", 1, "--out", tmp_path / "new.keras",
+    )  # fmt: skip
+    assert status == 0, err
+    text = (tmp_path / "new.keras.card.md").read_text()
+    assert "| colours | 3 | not known |" in text
+    assert "| digits | 10 | 1,347 | 450 |" in text
+
+
 def test_record_repeats_the_run_bit_for_bit(run, base, tmp_path):
     again = tmp_path / "again.keras"
     record = base.parent / "base.keras.run.yaml"

@@ -1,6 +1,6 @@
 """`keras-mdl add-domain`."""
 
-from keras_mdl.cli import backend, flags, inputs, outputs
+from keras_mdl.cli import backend, cards, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_trunk
 
@@ -98,8 +98,11 @@ def add_domain(
     console.say(f"\n{wider.summary_by_domain()}\n\n{isolation}")
     if way.alone:
         console.say(f"\n{name} has a network of its own: nothing is shared")
+    facts = cards.facts_of(
+        found, data, chosen, way.name, training, done, findings
+    )
     return {
-        **outputs.trained(out, wider, name, done),
+        **outputs.trained(out, wider, name, done, facts),
         "method": way.name,
         "isolated": isolation.isolated,
         "isolation": isolation.to_dicts(),

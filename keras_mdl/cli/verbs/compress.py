@@ -106,6 +106,7 @@ def compress(
     return {
         "model": str(out),
         "domain": name,
+        "fingerprint": result.fingerprint(),
         "way": way,
         **given,
         "history": history,

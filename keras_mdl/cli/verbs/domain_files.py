@@ -112,6 +112,8 @@ def _changed(before, after, out, overwrite, console, step, result):
         "model": str(out),
         **result,
         "domains": list(after),
+        "parameters": after.summary_by_domain().to_dicts(),
+        "fingerprint": after.fingerprint(),
         "isolated": isolation.isolated,
         "isolation": isolation.to_dicts(),
     }

@@ -3,7 +3,7 @@
 import pathlib
 from typing import Literal
 
-from keras_mdl.cli import backend, flags, inputs, outputs
+from keras_mdl.cli import backend, cards, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -40,7 +40,7 @@ def export(
     file is run on LiteRT and compared with the Keras model; if a domain loses
     more than --max-accuracy-drop, or shares less of the trunk than
     --min-shared, nothing is written. USAGE.md in the folder has the lines
-    that an app needs.
+    that an app needs, README.md is a model card.
 
     Args:
         out: folder to write; it appears when everything is verified
@@ -133,6 +133,7 @@ def export(
             overwrite=overwrite,
             say=console.say,
         )
+        cards.write_export_card(out, model, loaded, report)
     console.say(f"\n{report}\n\nwrote {out} (read {out}/USAGE.md)")
     return report.to_dict()
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from keras_mdl.cli import flags, inputs, outputs
+from keras_mdl.cli import cards, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -57,7 +57,7 @@ def share(
     size = saved.size(size)
     for name in (target, *(sources or ())):
         saved.domain(name)
-    found, _ = inputs.open_training_data(
+    found, findings = inputs.open_training_data(
         console, data, size, reading, training, target
     )
     found = inputs.matched(found, saved, data, warn=console.warn)
@@ -105,8 +105,11 @@ def share(
     )
     outputs.save_model(result, out, isolation, overwrite)
     console.say(f"\n{isolation}")
+    facts = cards.facts_of(
+        found, data, chosen, "soft_sharing", training, done.fit, findings
+    )
     return {
-        **outputs.trained(out, result, target, done.fit),
+        **outputs.trained(out, result, target, done.fit, facts),
         **done.to_dict(),
         "collapsed": collapsed,
         "isolated": isolation.isolated,

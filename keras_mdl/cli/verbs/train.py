@@ -1,6 +1,6 @@
 """`keras-mdl train`."""
 
-from keras_mdl.cli import backend, flags, inputs, outputs
+from keras_mdl.cli import backend, cards, flags, inputs, outputs
 from keras_mdl.cli.errors import bad_input
 
 _SIZE = 32
@@ -73,4 +73,7 @@ def train(
     isolation.record(f"{name} trained", model.fingerprint())
     outputs.save_model(model, out, isolation, overwrite)
     console.say(f"\n{model.summary_by_domain()}")
-    return outputs.trained(out, model, name, done)
+    facts = cards.facts_of(
+        found, data, chosen, "base", training, done, findings
+    )
+    return outputs.trained(out, model, name, done, facts)
