@@ -121,7 +121,7 @@ class Contents:
     def isolated(self) -> bool:
         """Whether no step changed what it must not change."""
         return all(
-            state in ("new", "trained", "unchanged")
+            state in ("new", "trained", "restored", "unchanged")
             for row in self.isolation
             for state in row["states"].values()
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from keras_mdl.tables import format_table
 
 NEW, TRAINED, UNCHANGED = "new", "trained", "unchanged"
+RESTORED = "restored"
 CHANGED, MISSING = "CHANGED", "MISSING"
 _VIOLATIONS = (CHANGED, MISSING)
 
@@ -21,7 +22,8 @@ class IsolationRow:
         step: What was done.
         digests: `{part: SHA-256}`, as `MultiDomainModel.fingerprint` has it.
         states: `{part: state}` relative to the row before: `"new"`,
-            `"trained"` (was allowed to change), `"unchanged"`, `"CHANGED"`
+            `"trained"` (was allowed to change), `"restored"` (likewise, to
+            what it was in an earlier row), `"unchanged"`, `"CHANGED"`
             (was not), `"MISSING"`.
     """
 
@@ -62,7 +64,7 @@ class IsolationTable:
         """
         before = self.rows[-1].digests if self.rows else {}
         states = {
-            part: _state(part, digest, before, trained)
+            part: self._state(part, digest, before, trained)
             for part, digest in fingerprint.items()
         }
         for part in before:
@@ -98,6 +100,16 @@ class IsolationTable:
             for r in self.rows
         ]
 
+    def _state(self, part, digest, before, trained):
+        if part not in before:
+            return NEW
+        if digest == before[part]:
+            return UNCHANGED
+        if part not in trained:
+            return CHANGED
+        earlier = any(row.digests.get(part) == digest for row in self.rows)
+        return RESTORED if earlier else TRAINED
+
     def __str__(self):
         heading = ["", *(p.removeprefix("domains/") for p in self.parts)]
         rows = [
@@ -105,11 +117,3 @@ class IsolationTable:
             for r in self.rows
         ]
         return format_table([heading, *rows], "<")
-
-
-def _state(part, digest, before, trained):
-    if part not in before:
-        return NEW
-    if digest == before[part]:
-        return UNCHANGED
-    return TRAINED if part in trained else CHANGED

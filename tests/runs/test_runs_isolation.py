@@ -20,8 +20,14 @@ def test_states_of_a_story():
         trained=["domains/b"],
     )
     assert row.states["domains/b"] == "trained"
+    row = table.record(
+        "b as it was",
+        {"trunk": "1", "domains/a": "2", "domains/b": "3"},
+        trained=["domains/b"],
+    )
+    assert row.states["domains/b"] == "restored"
     table.record(
-        "remove a", {"trunk": "1", "domains/b": "4"}, removed=["domains/a"]
+        "remove a", {"trunk": "1", "domains/b": "3"}, removed=["domains/a"]
     )
     assert table.isolated
     assert table.parts == ["trunk", "domains/a", "domains/b"]
