@@ -16,8 +16,9 @@ def swapped_classes(data, split="validation"):
     has to be wrong about the same pair on the split: more often than a coin
     would, with `p < 0.01` over all pairs together (Bonferroni).
 
-    Weak features find no pair rather than a wrong one: classes of fewer than
-    seven or so images in the split, or that look alike, are never named.
+    Weak features find no pair rather than a wrong one: classes that look alike
+    are never named, nor are those of too few images. A pair needs more than
+    `log2(100 * pairs)` in the split, 7 for 2 classes and 17 for 40.
 
     Args:
         data: `DomainData` with labelled splits `train` and `split`, of random
@@ -30,6 +31,11 @@ def swapped_classes(data, split="validation"):
     from scipy.stats import binom
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
+    count = data.domain.num_classes
+    pairs = count * (count - 1) / 2
+    images = np.sort(np.bincount(data.labels(split), minlength=2))
+    if binom.cdf(0, images[-2:].sum(), 0.5) * pairs >= _SURE:
+        return []  # no pair has images enough
     x, y = _sample(data, "train")
     half = np.zeros(len(y), bool)
     for label in np.unique(y):  # every second image of each class
@@ -40,7 +46,6 @@ def swapped_classes(data, split="validation"):
     fitted = np.isin(y, known) & half
     model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     model.fit(x[fitted], y[fitted])
-    count = data.domain.num_classes
 
     def scores(features):
         found = np.full((len(features), count), -np.inf)
@@ -52,7 +57,7 @@ def swapped_classes(data, split="validation"):
 
     held, held_labels = scores(x[~half]), y[~half]
     x, y = _sample(data, split)
-    new, pairs = scores(x), count * (count - 1) / 2
+    new = scores(x)
     answers = [
         np.bincount(new[y == c].argmax(1), minlength=count)
         if (y == c).any()
