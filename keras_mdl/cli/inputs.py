@@ -79,7 +79,7 @@ def open_training_data(
         if finding.kind != "unreadable":
             console.warn(finding)
     if check:
-        console.say(f"{data}\n{len(findings) or 'no'} warnings")
+        console.say(f"{data}\nwarnings: {len(findings)}")
     return data, findings
 
 
