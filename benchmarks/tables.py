@@ -278,8 +278,8 @@ def taken_over_table():
         "Random weights, five classes, smallest input of each network; a "
         "further domain adds its head besides. `-`: not exported here. "
         "With the scaling of pixels inside the graph they round otherwise "
-        "than outside, and deep networks amplify that: ResNet50 itself moves "
-        "by 3e-5 when its pixels move by one unit in the last place. "
+        "than outside, and deep networks amplify that; on the same pixels "
+        "outputs are equal up to the rounding of the last layer. "
         f"{rows[0]['cpu']}.",
     )
 
