@@ -8,17 +8,12 @@ import shutil
 import numpy as np
 
 from keras_mdl.files import atomic_folder, refuse_folder
-from keras_mdl_export import (
-    checks,
-    packaging,
-    sharing,
-    usage,
-    verification,
-)
+from keras_mdl_export import checks, packaging, sharing, usage, verification
 from keras_mdl_export.choosing import choose
 from keras_mdl_export.converting import convert_all
 from keras_mdl_export.expected import cleared, outputs_of
 from keras_mdl_export.finishing import finish
+from keras_mdl_export.given_images import checked_images
 from keras_mdl_export.leftovers import locked, sweep
 from keras_mdl_export.manifest import FILENAME, Manifest, next_version
 from keras_mdl_export.modes import get_mode
@@ -149,7 +144,7 @@ def export(
     )
     mode = get_mode(mode)
     wanted = check_private(private_bits, mode)
-    given = checks.checked_images(model, calibration, validation, mode, plain)
+    given = checked_images(model, calibration, validation, mode, plain)
     calibration, training, images, plain = given
     if signing_key is not None:
         sign(b"", signing_key)  # a wrong key is refused at once

@@ -88,6 +88,7 @@ def export(
         for name in leave_out or ():
             loaded = loaded.without_domain(name)
         from keras_mdl_export import checks, manifest, modes, signing
+        from keras_mdl_export.given_images import MIN_CALIBRATION
         from keras_mdl_export.private_bits import check_private
 
         with bad_input(version="--export-version"):
@@ -104,10 +105,10 @@ def export(
         if chosen.int8_activations:
             for name, one in found.items():
                 images = min(calibration_images, one.size("train"))
-                if images < checks.MIN_CALIBRATION:
+                if images < MIN_CALIBRATION:
                     raise InputError(
                         "--mode int8 measures activations on at least "
-                        f"{checks.MIN_CALIBRATION} training images of each "
+                        f"{MIN_CALIBRATION} training images of each "
                         "domain (--calibration-images). Received: "
                         f"{images} of {name!r}"
                     )
