@@ -16,6 +16,10 @@ from keras_mdl.runs.compare.data_entry import DataEntry
 from keras_mdl.runs.compare.plan import differences, jobs_of, refuse_changes
 from keras_mdl.runs.compare.settings import settings_from
 from keras_mdl.runs.compare.trial import recipe_of
+from keras_mdl.runs.search.search_settings import (
+    read_search_settings,
+    search_settings_from,
+)
 from keras_mdl.training import METHODS as ALL_METHODS
 
 
@@ -343,7 +347,10 @@ FILES = sorted(pathlib.Path(__file__).parents[2].glob("benchmarks/*.yaml"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 def test_the_files_of_the_benchmarks_are_accepted(path):
-    settings = read_settings(path, check=False)
+    read, made = read_settings, settings_from
+    if path.stem == "search":
+        read, made = read_search_settings, search_settings_from
+    settings = read(path, check=False)
     assert settings.name in path.stem
-    again = settings_from(settings.to_dict(), path.parent, check=False)
+    again = made(settings.to_dict(), path.parent, check=False)
     assert again == settings
