@@ -72,6 +72,7 @@ def test_dissect_writes_tables_and_a_page(run, two, tmp_path):
         concepts = {(u["category"], u["concept"]) for u in detectors}
         assert row["unique_detectors"] == len(concepts)
     assert "by chance" in (out / "report.html").read_text()
+    assert "6 images are too few to say what units detect" in err
     assert {p.name for p in tmp_path.iterdir()} == {"seen"}
     status, _, err = run(*argv)
     assert status == 2

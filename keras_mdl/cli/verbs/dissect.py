@@ -110,5 +110,14 @@ def _run(console, out, overwrite, model, names, probe, settings):
             [[n.replace("_", " ") for n in shown],
              *([row[n] for n in shown] for row in rows)], "<<<>")
     )  # fmt: skip
+    found, chance = (
+        sum(row[key] for row in rows)
+        for key in ("unique_detectors", "unique_by_chance")
+    )
+    if 2 * chance > found:
+        console.warn(
+            f"chance alone finds {chance} of the {found} unique detectors: "
+            f"{len(probe):,} images are too few to say what units detect"
+        )
     console.say(f"\nwrote {out / 'report.html'}, layers.csv and units.csv")
     return {"folder": str(out), "layers": rows}
