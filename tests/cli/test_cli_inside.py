@@ -72,7 +72,13 @@ def test_dissect_writes_tables_and_a_page(run, two, tmp_path):
         concepts = {(u["category"], u["concept"]) for u in detectors}
         assert row["unique_detectors"] == len(concepts)
     assert "by chance" in (out / "report.html").read_text()
-    assert "6 images are too few to say what units detect" in err
+    layers = json.loads(said)["layers"]
+    unique, chance = (
+        sum(row[key] for row in layers)
+        for key in ("unique_detectors", "unique_by_chance")
+    )
+    warned = "6 images are too few to say what units detect" in err
+    assert warned == (2 * chance > unique)
     assert {p.name for p in tmp_path.iterdir()} == {"seen"}
     status, _, err = run(*argv)
     assert status == 2
