@@ -4,7 +4,10 @@ import hashlib
 import pathlib
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from keras_mdl.domains import require_domain
+from keras_mdl.runs.fitting import has_labels
 from keras_mdl.runs.pretrained import BASE
 
 # Flags of the command line that belong to reading images.
@@ -135,6 +138,19 @@ class DataEntry:
                 digest.update(file.read_bytes()[: 1 << 16])
         return {"files": digest.hexdigest()[:16], **found}
 
+    def require_digest(self, folder, expected):
+        """Refuses images that are others than those of a digest.
+
+        Raises:
+            ValueError: If they are.
+        """
+        found = self.digest(folder)
+        if found != expected:
+            raise ValueError(
+                f"The images of {self.name!r} have changed since the start. "
+                f"Expected: {expected}, received: {found}"
+            )
+
     def load(self, folder, size):
         """The `DomainData`.
 
@@ -196,3 +212,30 @@ def _own_name(spec):
     if kind == "tfds" and colon:
         return ""
     return pathlib.Path(rest if kind == "folder" and colon else spec).name
+
+
+def require_splits(data):
+    """Refuses data without labelled images to train on or to evaluate with.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    for split in ("train", "validation"):
+        if not has_labels(data, split):
+            raise ValueError(
+                f"The experiment needs a split {split!r} with labels; "
+                f"{data.domain.name!r} has {', '.join(map(repr, data.splits))}"
+            )
+
+
+def without_validation(data, n):
+    """The training images alone, each n-th of them to measure with."""
+    from keras_mdl.data import from_arrays
+
+    images, labels = data.images("train"), data.labels("train")
+    held = np.arange(len(labels)) % n == 0
+    splits = {
+        split: ([images[i] for i in np.flatnonzero(chosen)], labels[chosen])
+        for split, chosen in (("train", ~held), ("validation", held))
+    }
+    return from_arrays(data.domain.name, splits, data.domain.classes, data.flip)

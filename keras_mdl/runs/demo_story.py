@@ -12,12 +12,12 @@ from keras_mdl.data import embedded
 from keras_mdl.models import load_model
 from keras_mdl.report.contents import Contents, DomainFacts, Sample
 from keras_mdl.runs import fitting
-from keras_mdl.runs.compare.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.compare.plan import jobs_of
 from keras_mdl.runs.compare.rows import BASE
 from keras_mdl.runs.compare.run import train_all
 from keras_mdl.runs.compare.settings import CompareSettings
 from keras_mdl.runs.compare.trial import base_path, slot_path
+from keras_mdl.runs.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.engine import result_of
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.executors import open_engine

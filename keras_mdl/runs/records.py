@@ -6,6 +6,12 @@ import pathlib
 from keras_mdl.files import atomic_path, write_text
 from keras_mdl.runs.environment import describe_environment
 
+# Columns of every table of results.
+ENVIRONMENT = (
+    "keras_mdl", "python", "keras", "backend", "tensorflow", "jax",
+    "platform", "cpu", "cpu_cores", "accelerators",
+)  # fmt: skip
+
 
 def record_path(output):
     """Where the record of an output file lies: `FILE.run.yaml`."""

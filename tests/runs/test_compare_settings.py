@@ -12,10 +12,11 @@ from comparing import METHODS, write_images, write_settings
 from keras_mdl.models import build_dense_resnet26, build_resnet26
 from keras_mdl.runs import networks
 from keras_mdl.runs.compare import read_settings
-from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.plan import differences, jobs_of, refuse_changes
+from keras_mdl.runs.compare.plan import jobs_of
 from keras_mdl.runs.compare.settings import settings_from
 from keras_mdl.runs.compare.trial import recipe_of
+from keras_mdl.runs.data_entry import DataEntry
+from keras_mdl.runs.experiment import differences, refuse_changes
 from keras_mdl.runs.search.search_settings import (
     read_search_settings,
     search_settings_from,

@@ -14,6 +14,7 @@ from keras_mdl.processes import named
 from keras_mdl.runs import fitting, networks
 from keras_mdl.runs.compare import read_settings, trial
 from keras_mdl.runs.compare.plan import jobs_of
+from keras_mdl.runs.data_entry import require_splits
 from keras_mdl.runs.engine import write_result
 from keras_mdl.runs.isolation import IsolationError
 
@@ -201,4 +202,4 @@ def test_data_without_validation_images_are_refused(job):
     data = trial.data_of(job, 16)
     split = {"train": (data.images("train"), data.labels("train"))}
     with pytest.raises(ValueError, match="needs a split 'validation'"):
-        trial.require_splits(DomainData(data.domain, split))
+        require_splits(DomainData(data.domain, split))

@@ -67,6 +67,9 @@ def test_other_settings_are_refused(folder, tmp_path):
     )
     with pytest.raises(ValueError, match=r"training\.steps: expected 4"):
         search(settings, folder)
+    inside = search_settings_from(VALUES, folder, check=False)
+    with pytest.raises(ValueError, match="the search's own folder"):
+        search(inside, folder)
     (tmp_path / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="not the folder of a search"):
         search(settings, tmp_path)

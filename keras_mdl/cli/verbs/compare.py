@@ -2,8 +2,8 @@
 
 import pathlib
 
-from keras_mdl.cli import backend, flags, outputs
-from keras_mdl.cli.errors import bad_input
+from keras_mdl.cli import flags
+from keras_mdl.cli.experiments import run_experiment
 
 
 def compare(
@@ -55,37 +55,22 @@ def compare(
             dask or ray, with :ADDRESS where one has it (default: the file's,
             or processes)
     """
-    with bad_input():
-        file.open("rb").close()
-    with outputs.reserved(out):
-        console.say("loading the deep-learning backend ...")
-        backend.load_backend()
-        from keras_mdl.report.compare_page import compare_text
-        from keras_mdl.runs.compare import compare as compared
+
+    def prepare():
+        from keras_mdl.runs.compare import compare as run
         from keras_mdl.runs.compare import read_settings
         from keras_mdl.runs.compare.run import check
 
-        with bad_input():
-            settings = read_settings(file)
-            check(settings, out)
-        found = compared(settings, out, processes, console.say, executor)
-    result = {
-        "folder": str(out),
-        "complete": not found.failures,
-        "rows": len(found.rows),
-        "failures": [str(f) for f in found.failures],
-    }
-    if found.summary is not None:
-        console.say("\n" + compare_text(found.summary))
-        console.say(found.summary.score_note)
-        console.say(f"\nwrote {out / 'report.html'} and summary.csv")
-        result["report"] = str(out / "report.html")
-        result["isolated"] = found.summary.isolated
-        result["summary"] = found.summary.to_dicts()
-    if found.failures:
-        console.result(result)
-        raise RuntimeError(
-            f"{len(found.failures)} of the jobs failed; the same command runs "
-            "them again\n\n" + "\n\n".join(result["failures"])
-        )
-    return result
+        settings = read_settings(file)
+        check(settings, out)
+        return lambda: run(settings, out, processes, console.say, executor)
+
+    def summarize(summary):
+        from keras_mdl.report.compare_page import compare_text
+
+        return f"{compare_text(summary)}\n{summary.score_note}", {
+            "isolated": summary.isolated,
+            "summary": summary.to_dicts(),
+        }
+
+    return run_experiment(file, out, console, prepare, summarize)

@@ -2,8 +2,8 @@
 
 import pathlib
 
-from keras_mdl.cli import backend, flags, outputs
-from keras_mdl.cli.errors import bad_input
+from keras_mdl.cli import flags
+from keras_mdl.cli.experiments import run_experiment
 
 
 def search(
@@ -57,36 +57,21 @@ def search(
             ray, with :ADDRESS where one has it (default: the file's, or
             processes)
     """
-    with bad_input():
-        file.open("rb").close()
-    with outputs.reserved(out):
-        console.say("loading the deep-learning backend ...")
-        backend.load_backend()
-        from keras_mdl.report.search_page import search_text
+
+    def prepare():
         from keras_mdl.runs.search import read_search_settings
-        from keras_mdl.runs.search import search as searched
+        from keras_mdl.runs.search import search as run
         from keras_mdl.runs.search.search_run import check
 
-        with bad_input():
-            settings = read_search_settings(file)
-            check(settings, out)
+        settings = read_search_settings(file)
+        check(settings, out)
         console.say(str(settings.search_space))
-        found = searched(settings, out, processes, console.say, executor)
-    result = {
-        "folder": str(out),
-        "complete": not found.failures,
-        "rows": len(found.rows),
-        "failures": [str(f) for f in found.failures],
-    }
-    if found.summary is not None:
-        console.say("\n" + search_text(found.summary))
-        console.say(f"\nwrote {out / 'report.html'} and summary.csv")
-        result["report"] = str(out / "report.html")
-        result["summary"] = [m.to_dict() for m in found.summary.methods]
-    if found.failures:
-        console.result(result)
-        raise RuntimeError(
-            f"{len(found.failures)} of the jobs failed; the same command runs "
-            "them again\n\n" + "\n\n".join(result["failures"])
-        )
-    return result
+        return lambda: run(settings, out, processes, console.say, executor)
+
+    def summarize(summary):
+        from keras_mdl.report.search_page import search_text
+
+        methods = [m.to_dict() for m in summary.methods]
+        return search_text(summary), {"summary": methods}
+
+    return run_experiment(file, out, console, prepare, summarize)

@@ -4,10 +4,10 @@ import os
 from dataclasses import replace
 
 from keras_mdl.models.freezing import kept
-from keras_mdl.runs.compare.data_entry import PretrainedBase
 from keras_mdl.runs.compare.rows import BASE
 from keras_mdl.runs.compare.settings import RECIPE_VALUES
-from keras_mdl.runs.engine import Job, stored_results
+from keras_mdl.runs.data_entry import PretrainedBase
+from keras_mdl.runs.engine import Job
 from keras_mdl.runs.networks import WIDTH
 from keras_mdl.training import get_method, get_recipe
 
@@ -58,63 +58,6 @@ def domain_recipe(settings, name):
     if "gates" in changes:
         phase = changes.get("phase", "gate")
     return get_recipe(settings.recipe).replace(phase=phase, **values)
-
-
-def refuse_changes(jobs, folder):
-    """Refuses jobs under which results that exist would mean another thing.
-
-    What no result depends on may change: further seeds, methods and domains
-    are welcome, one that has failed may be mended or left out.
-
-    Args:
-        jobs: Those that are asked for.
-        folder: The comparison's folder.
-
-    Raises:
-        ValueError: If something else differs; the message lists it.
-    """
-    found = differences(jobs, folder)
-    if found:
-        raise ValueError(
-            f"{folder} holds results of a comparison with other settings or "
-            "images (further seeds, methods and domains may be added, and "
-            "what has no results may change). Choose another folder, or "
-            "change back:\n" + "\n".join(f"- {d}" for d in found)
-        )
-
-
-def differences(jobs, folder):
-    """Lines that say what jobs change or leave out of the results there."""
-    wanted = {job.name: job for job in jobs}
-    lines = {}
-    for found in stored_results(folder):
-        name, before = found["job"]["name"], found["job"]["values"]
-        if name not in wanted:
-            lines.setdefault("is missing", []).append(name)
-            continue
-        for key, old, new in _changes(before, wanted[name].values):
-            line = f"{key}: expected {old!r}, received {new!r}"
-            lines.setdefault(line, []).append(name)
-    # The base's own lines say it better.
-    kept = {k: v for k, v in lines.items() if not k.startswith("trunk: ")}
-    return [_line(text, names) for text, names in (kept or lines).items()]
-
-
-def _line(text, names):
-    if text == "is missing":
-        return f"{', '.join(names)}: {text}"
-    rest = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{text} ({names[0]}{rest})"
-
-
-def _changes(old, new, prefix=""):
-    """`(key, old, new)` of all values that differ, of mappings in them too."""
-    for key in dict.fromkeys([*old, *new]):
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            yield from _changes(a, b, f"{prefix}{key}.")
-        elif a != b:
-            yield f"{prefix}{key}", a, b
 
 
 def _base_job(settings, seed, data):

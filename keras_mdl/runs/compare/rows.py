@@ -5,10 +5,6 @@ import pathlib
 
 FILE = "rows.csv"
 BASE = "base"  # the method's name in the rows of the base domain
-ENVIRONMENT = (
-    "keras_mdl", "python", "keras", "backend", "tensorflow", "jax",
-    "platform", "cpu", "cpu_cores", "accelerators",
-)  # fmt: skip
 _WHOLE = (
     "seed", "classes", "train_images", "validation_images", "epochs",
     "images_seen",

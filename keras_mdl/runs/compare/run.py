@@ -1,27 +1,27 @@
 """`compare`: a comparison from its settings to its report, resumable."""
 
-import os
 import pathlib
 from dataclasses import dataclass
 
 from keras_mdl.domains import Domain
-from keras_mdl.files import locked, write_text
 from keras_mdl.report.compare_page import write_compare_report
 from keras_mdl.report.compare_summary import summarize_rows
-from keras_mdl.runs.compare.plan import jobs_of, refuse_changes
+from keras_mdl.runs.compare.plan import jobs_of
 from keras_mdl.runs.compare.rows import BASE, FILE, row_of
 from keras_mdl.runs.compare.trial import base_path
 from keras_mdl.runs.engine import RESULTS, format_duration, result_of
-from keras_mdl.runs.executors import (
-    checked_executor,
-    open_engine,
-    require_executor,
+from keras_mdl.runs.executors import open_engine
+from keras_mdl.runs.experiment import (
+    Kind,
+    opened,
+    refuse_changes,
+    refuse_folder_of_others,
 )
 from keras_mdl.runs.networks import build_network
 from keras_mdl.runs.pretrained import PRETRAINED, open_pretrained
 from keras_mdl.runs.records import write_csv
 
-SETTINGS_FILE = "compare.yaml"
+KIND = Kind("comparison", "compare.yaml")
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,14 @@ def compare(settings, out, processes=None, say=print, executor=None):
         RuntimeError: If the executor is not installed.
     """
     out = pathlib.Path(out)
-    executor = executor or settings.executor
-    require_executor(checked_executor(executor)[0])
-    check(settings, out)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(out / ".lock", wait=False):
-            jobs = jobs_of(settings)
-            refuse_changes(jobs, out)  # now that nobody else writes
-            _write_settings(settings, out)
-            processes = processes or settings.processes
-            with open_engine(out, executor, processes) as engine:
-                rows, failures = train_all(engine, jobs, say)
-            summary = _report(settings, rows, out)
-    except BlockingIOError as error:
-        raise FileExistsError(
-            f"Another comparison is running in {out}"
-        ) from error
+    with opened(settings, out, KIND, check, jobs_of, executor) as jobs:
+        with open_engine(
+            out,
+            executor or settings.executor,
+            processes or settings.processes,
+        ) as engine:
+            rows, failures = train_all(engine, jobs, say)
+        summary = _report(settings, rows, out)
     return Compared(out, rows, summary, failures)
 
 
@@ -93,24 +84,12 @@ def check(settings, out):
         ValueError, FileExistsError: As `compare`.
     """
     out = pathlib.Path(out)
+    refuse_folder_of_others(settings, out, KIND)
     if out.exists():
-        stored = out / SETTINGS_FILE
-        if not out.is_dir() or (_visible(out) and not stored.is_file()):
-            raise FileExistsError(
-                f"{out} is not the folder of a comparison (it has no "
-                f"{SETTINGS_FILE}): choose a new one"
-            )
         if (out / FILE).exists() and not (out / RESULTS).is_dir():
             raise FileExistsError(
                 f"{out} has rows of another version of this package, which "
                 "has no single results: choose a new folder"
-            )
-        if stored.exists() and settings.folder.resolve() == out.resolve():
-            # Compared with itself, it could change under its own rows.
-            raise ValueError(
-                f"The settings are in {out}, the comparison's own folder, "
-                f"where it keeps its copy ({SETTINGS_FILE}): give it a file "
-                "that is elsewhere"
             )
         jobs = jobs_of(settings)
         refuse_changes(jobs, out)
@@ -125,10 +104,6 @@ def check(settings, out):
         settings.size,
         settings.width,
     )
-
-
-def _visible(folder):
-    return [p for p in folder.iterdir() if not p.name.startswith(".")]
 
 
 def _require_bases(jobs, out):
@@ -196,14 +171,3 @@ def _report(settings, rows, out):
     write_csv(out / "summary.csv", summary.to_dicts())
     write_compare_report(summary, out / "report.html")
     return summary
-
-
-def _write_settings(settings, out):
-    import yaml
-
-    text = yaml.safe_dump(
-        settings.to_dict(), sort_keys=False, allow_unicode=True
-    )
-    folder = os.path.abspath(settings.folder)
-    note = f"# Relative paths of data are relative to {folder}\n"
-    write_text(out / SETTINGS_FILE, note + text)

@@ -1,17 +1,23 @@
 """`CompareSettings`: what a comparison trains, checked before anything runs."""
 
-import math
 import pathlib
 import re
 from dataclasses import dataclass, field, fields
 
 from keras_mdl.domains import Domain, as_domains
 from keras_mdl.models import PHASES
-from keras_mdl.runs.compare.data_entry import DataEntry, PretrainedBase
+from keras_mdl.runs.data_entry import DataEntry, PretrainedBase
 from keras_mdl.runs.directory import check_run_name
 from keras_mdl.runs.executors import checked_executor
 from keras_mdl.runs.networks import methods_for
 from keras_mdl.runs.pretrained import PRETRAINED
+from keras_mdl.runs.settings_files import (
+    numbers_of,
+    of_type,
+    read_yaml,
+    require_known,
+    require_number,
+)
 from keras_mdl.training import METHODS, get_method, get_recipe
 
 # What one method may have otherwise than the others: `(type, lowest value or
@@ -117,7 +123,7 @@ class CompareSettings:
         for key in ("domains", "seeds"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
         if self.width is not None:
-            _require("width", self.width, float)
+            require_number("width", self.width, float)
         if (self.network in PRETRAINED) != isinstance(
             self.base, PretrainedBase
         ) or (self.network in PRETRAINED and self.width):
@@ -128,10 +134,10 @@ class CompareSettings:
                 f"width={self.width}"
             )
         for key in ("size", "base_epochs"):
-            _require(key, getattr(self, key), int)
+            require_number(key, getattr(self, key), int)
         for key in ("images", "epochs", "batch_size", "processes", "hold_out"):
             if getattr(self, key) is not None:
-                _require(key, getattr(self, key), int)
+                require_number(key, getattr(self, key), int)
         if (self.images is None) == (self.epochs is None):
             raise ValueError(
                 "Exactly one of `images` (seen per domain and method) and "
@@ -139,13 +145,13 @@ class CompareSettings:
                 f"epochs={self.epochs}"
             )
         for seed in self.seeds:
-            _require("seeds", seed, int, 0, 2**32 - 1)
+            require_number("seeds", seed, int, 0, 2**32 - 1)
         for key in ("recipe", "base_recipe"):
             get_recipe(getattr(self, key))
         for name in self.methods:
             self._check_method(name, known)
         if any("gates" in c for c in self.overrides.values()):
-            _require_known(["pointwise_sharing"], self.methods,
+            require_known(["pointwise_sharing"], self.methods,
                            "method, of which gates mix the slots")  # fmt: skip
         for name in self.overrides:
             if name not in self.methods:
@@ -212,12 +218,12 @@ class CompareSettings:
                 "The name of a variant must be words of letters, digits, `_`, "
                 f"`-`, `.`, `,`, `=` and `+`. Received: {name!r}"
             )
-        _require_known(changes, OVERRIDES, f"value of method {name!r}")
+        require_known(changes, OVERRIDES, f"value of method {name!r}")
         for key, value in changes.items():
             kind, values = OVERRIDES[key]
             label = f"{name}: {key}"
             if kind in (int, float):
-                _require(label, value, kind, values)
+                require_number(label, value, kind, values)
             elif type(value) is not kind or (values and value not in values):
                 expected = "true or false" if kind is bool else "text"
                 if values:
@@ -239,18 +245,9 @@ def read_settings(path, check=True):
         ValueError: If it is not valid YAML, has unknown keys, or values that
             cannot be.
     """
-    import yaml
-
-    path = pathlib.Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is not valid YAML: {reason}") from error
-    try:
-        return settings_from(values, path.parent, check)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"In {path}: {error}") from error
+    return read_yaml(
+        path, lambda values, folder: settings_from(values, folder, check)
+    )
 
 
 def settings_from(values, folder=".", check=True):
@@ -270,16 +267,16 @@ def settings_from(values, folder=".", check=True):
         ValueError: For unknown or missing keys, or unknown data.
         FileNotFoundError: For folders of images that are not there.
     """
-    values = dict(_of_type("the file", values, dict))
+    values = dict(of_type("the file", values, dict))
     inside = ("folder", "base_epochs", "base_recipe", "overrides")
     known = [f.name for f in fields(CompareSettings) if f.name not in inside]
-    _require_known(values, [*known, "variants"], "key")
+    require_known(values, [*known, "variants"], "key")
     for key in ("base", "domains"):
         if not values.get(key):
             raise ValueError(f"The key {key!r} is missing")
     base = values.pop("base")
     base = {"data": base} if isinstance(base, str) else base
-    base = dict(_of_type("base", base, dict))
+    base = dict(of_type("base", base, dict))
     for key in ("epochs", "recipe"):
         if key in base:
             values[f"base_{key}"] = base.pop(key)
@@ -289,16 +286,16 @@ def settings_from(values, folder=".", check=True):
         else DataEntry.of(base, extra=("epochs", "recipe"))
     )
     values["domains"] = tuple(
-        DataEntry.of(d) for d in _of_type("domains", values["domains"], list)
+        DataEntry.of(d) for d in of_type("domains", values["domains"], list)
     )
     network = values.get("network", CompareSettings.network)
     methods = _methods(values.get("methods") or methods_for(network))
     named = tuple(methods)  # variants are not of variants
-    variants = _of_type("variants", values.pop("variants", None) or {}, dict)
+    variants = of_type("variants", values.pop("variants", None) or {}, dict)
     for name, changes in variants.items():
-        changes = _numbers(_of_type(f"variants: {name}", changes, dict))
+        changes = numbers_of(of_type(f"variants: {name}", changes, dict))
         of = changes.pop("of", list(named))
-        _require_known(_of_type("of", of, list), named, "method")
+        require_known(of_type("of", of, list), named, "method")
         for method in of:
             plain = methods[method]
             changed = {"method": method, **plain, **changes}
@@ -306,7 +303,7 @@ def settings_from(values, folder=".", check=True):
     values["methods"] = tuple(methods)
     values["overrides"] = {m: c for m, c in methods.items() if c}
     if "seeds" in values:
-        values["seeds"] = tuple(_of_type("seeds", values["seeds"], list))
+        values["seeds"] = tuple(of_type("seeds", values["seeds"], list))
     settings = CompareSettings(**values, folder=pathlib.Path(folder))
     if check:
         for entry in (settings.base, *settings.domains):
@@ -319,56 +316,14 @@ def _methods(values):
     found = {}
     if isinstance(values, dict):
         values = [{k: v} for k, v in values.items()]
-    for item in _of_type("methods", list(values), list):
+    for item in of_type("methods", list(values), list):
         item = {item: None} if isinstance(item, str) else item
-        for name, changes in _of_type("methods", item, dict).items():
+        for name, changes in of_type("methods", item, dict).items():
             if name in found:
                 raise ValueError(
                     "`methods` must be a list of different values. "
                     f"Received twice: {name!r}"
                 )
-            changes = _of_type(f"methods: {name}", changes or {}, dict)
-            found[name] = _numbers(changes)
+            changes = of_type(f"methods: {name}", changes or {}, dict)
+            found[name] = numbers_of(changes)
     return found
-
-
-def _numbers(values):
-    # YAML 1.1 takes 1e-2 for a word: it wants 1.0e-2.
-    number = re.compile(r"[\d.]+[eE][-+]?\d+")
-    return {
-        k: float(v) if isinstance(v, str) and number.fullmatch(v) else v
-        for k, v in values.items()
-    }
-
-
-def _of_type(label, value, kind):
-    if not isinstance(value, kind):
-        what = "a list" if kind is list else "a mapping of names to values"
-        raise ValueError(f"`{label}` must be {what}. Received: {value!r}")
-    return value
-
-
-def _require_known(values, known, what):
-    for key in values:
-        if key not in known:
-            raise ValueError(
-                f"Unknown {what}: {key!r}. Known: {', '.join(known)}"
-            )
-
-
-def _require(label, value, kind, low=None, high=math.inf):
-    """Refuses what is not a number of that kind, from `low` to `high`.
-
-    `low=None` is above 0: whole numbers from 1 on.
-    """
-    allowed = (int,) if kind is int else (int, float)
-    valid = type(value) in allowed and math.isfinite(value)
-    inside = valid and (low or 0) <= value <= high
-    if not inside or (low is None and value == 0):
-        what = "a whole number" if kind is int else "a number"
-        rest = f"from {low} on" if low is not None else "above 0"
-        if high < math.inf:
-            rest = f"from {low or 0} to {high}"
-        raise ValueError(
-            f"`{label}` must be {what} {rest}. Received: {value!r}"
-        )

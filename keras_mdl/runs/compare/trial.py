@@ -8,20 +8,23 @@ import math
 import pathlib
 
 import keras
-import numpy as np
 
-from keras_mdl.data import from_arrays
 from keras_mdl.files import remove_leftovers
 from keras_mdl.models import load_model
 from keras_mdl.models.cost import changed_copies, domain_cost
 from keras_mdl.runs import fitting
-from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.rows import BASE, ENVIRONMENT
+from keras_mdl.runs.compare.rows import BASE
+from keras_mdl.runs.data_entry import (
+    DataEntry,
+    require_splits,
+    without_validation,
+)
 from keras_mdl.runs.engine import RESULTS
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationError, IsolationTable
 from keras_mdl.runs.networks import build_network
 from keras_mdl.runs.pretrained import open_pretrained
+from keras_mdl.runs.records import ENVIRONMENT
 from keras_mdl.runs.saving import save_checked
 from keras_mdl.runs.soft_sharing import share
 from keras_mdl.training import Recipe, get_method
@@ -199,13 +202,8 @@ def data_of(job, size):
     """
     where = job.where
     entry = DataEntry.of(where["data"])
-    found = entry.digest(where["folder"])
-    if found != job.values["data"]:
-        raise ValueError(
-            f"The images of {entry.name!r} have changed since the start. "
-            f"Expected: {job.values['data']}, received: {found}"
-        )
-    key = json.dumps([where["data"], found])
+    entry.require_digest(where["folder"], job.values["data"])
+    key = json.dumps([where["data"], job.values["data"]])
     data = _loaded(key, where["folder"], size)
     require_splits(data)
     if "hold_out" in job.values:
@@ -247,20 +245,6 @@ def digest_of(model):
     """One short digest of a whole model: which base a row started from."""
     parts = sorted(model.fingerprint().items())
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def require_splits(data):
-    """Refuses data without labelled images to train on or to evaluate with.
-
-    Raises:
-        ValueError: If there are none.
-    """
-    for split in ("train", "validation"):
-        if not fitting.has_labels(data, split):
-            raise ValueError(
-                f"A comparison needs a split {split!r} with labels; "
-                f"{data.domain.name!r} has {', '.join(map(repr, data.splits))}"
-            )
 
 
 class _Beside:
@@ -311,17 +295,6 @@ def _base(path, expected):
 @functools.lru_cache(maxsize=1)
 def _loaded(key, folder, size):
     return DataEntry.of(json.loads(key)[0]).load(folder, size)
-
-
-def without_validation(data, n):
-    """The training images alone, each n-th of them to measure with."""
-    images, labels = data.images("train"), data.labels("train")
-    held = np.arange(len(labels)) % n == 0
-    splits = {
-        split: ([images[i] for i in np.flatnonzero(chosen)], labels[chosen])
-        for split, chosen in (("train", ~held), ("validation", held))
-    }
-    return from_arrays(data.domain.name, splits, data.domain.classes, data.flip)
 
 
 def _zero_adapters(model, name):

@@ -12,12 +12,15 @@ from keras_mdl.data.joint import JointBatches, batch_at
 from keras_mdl.files import remove_leftovers
 from keras_mdl.models.backbones.multi_path import path_options
 from keras_mdl.runs import fitting
-from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.rows import ENVIRONMENT
-from keras_mdl.runs.compare.trial import require_splits, without_validation
+from keras_mdl.runs.data_entry import (
+    DataEntry,
+    require_splits,
+    without_validation,
+)
 from keras_mdl.runs.engine import Job, result_of
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationTable
+from keras_mdl.runs.records import ENVIRONMENT
 from keras_mdl.runs.saving import save_checked
 from keras_mdl.search import (
     FoundPaths,
@@ -289,14 +292,7 @@ def _loaded(job):
     where, found = job.where, {}
     for config in where["domains"]:
         entry = DataEntry.of(config)
-        digest, expected = (
-            entry.digest(where["folder"]), job.values["data"][entry.name],
-        )  # fmt: skip
-        if digest != expected:
-            raise ValueError(
-                f"The images of {entry.name!r} have changed since the start. "
-                f"Expected: {expected}, received: {digest}"
-            )
+        entry.require_digest(where["folder"], job.values["data"][entry.name])
         size = job.values["space"]["size"]
         found[entry.name] = entry.load(where["folder"], size)
         require_splits(found[entry.name])

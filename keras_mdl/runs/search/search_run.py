@@ -1,24 +1,24 @@
 """`search`: a search run from its settings to its report, resumable."""
 
-import os
 import pathlib
 from dataclasses import dataclass
 
-from keras_mdl.files import locked, write_text
 from keras_mdl.report.search_page import write_search_report
 from keras_mdl.report.search_summary import summarize_search
-from keras_mdl.runs.compare.plan import refuse_changes
 from keras_mdl.runs.engine import format_duration, result_of
-from keras_mdl.runs.executors import (
-    checked_executor,
-    open_engine,
-    require_executor,
+from keras_mdl.runs.executors import open_engine
+from keras_mdl.runs.experiment import (
+    Kind,
+    opened,
+    refuse_changes,
+    refuse_folder_of_others,
 )
 from keras_mdl.runs.records import write_csv
 from keras_mdl.runs.search.search_jobs import jobs_of
 
-SETTINGS_FILE = "search.yaml"
 ROWS = "rows.csv"
+
+KIND = Kind("search", "search.yaml")
 
 
 @dataclass(frozen=True)
@@ -60,41 +60,26 @@ def search(settings, out, processes=None, say=print, executor=None):
         RuntimeError: If the executor is not installed.
     """
     out = pathlib.Path(out)
-    executor = executor or settings.executor
-    require_executor(checked_executor(executor)[0])
-    jobs = jobs_of(settings)
-    check(settings, out, jobs)
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        with locked(out / ".lock", wait=False):
-            refuse_changes(jobs, out)  # now that nobody else writes
-            _write_settings(settings, out)
-            with open_engine(
-                out, executor, processes or settings.processes
-            ) as engine:
-                failures = _run(engine, jobs, say)
-            rows, summary = _report(settings, jobs, out)
-    except BlockingIOError as error:
-        raise FileExistsError(f"Another search is running in {out}") from error
+    with opened(settings, out, KIND, check, jobs_of, executor) as jobs:
+        with open_engine(
+            out,
+            executor or settings.executor,
+            processes or settings.processes,
+        ) as engine:
+            failures = _run(engine, jobs, say)
+        rows, summary = _report(settings, jobs, out)
     return Searched(out, rows, summary, failures)
 
 
-def check(settings, out, jobs=None):
+def check(settings, out):
     """Refuses what cannot be run into `out`, before anything is written.
 
     Raises:
         ValueError, FileExistsError: As `search`.
     """
-    out = pathlib.Path(out)
-    if not out.exists():
-        return
-    there = not out.is_dir() or any(p.name[0] != "." for p in out.iterdir())
-    if there and not (out / SETTINGS_FILE).is_file():
-        raise FileExistsError(
-            f"{out} is not the folder of a search (it has no "
-            f"{SETTINGS_FILE}): choose a new one"
-        )
-    refuse_changes(jobs or jobs_of(settings), out)
+    refuse_folder_of_others(settings, out, KIND)
+    if pathlib.Path(out).exists():
+        refuse_changes(jobs_of(settings), out)
 
 
 def _run(engine, jobs, say):
@@ -142,14 +127,3 @@ def _report(settings, jobs, out):
     write_csv(out / "summary.csv", [m.to_dict() for m in summary.methods])
     write_search_report(summary, out / "report.html")
     return rows, summary
-
-
-def _write_settings(settings, out):
-    import yaml
-
-    text = yaml.safe_dump(
-        settings.to_dict(), sort_keys=False, allow_unicode=True
-    )
-    folder = os.path.abspath(settings.folder)
-    note = f"# Relative paths of data are relative to {folder}\n"
-    write_text(out / SETTINGS_FILE, note + text)

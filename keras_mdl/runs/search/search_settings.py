@@ -4,13 +4,16 @@ import pathlib
 from dataclasses import asdict, dataclass, field, fields
 
 from keras_mdl.domains import Domain, as_domains, require_domain
-from keras_mdl.runs.compare.data_entry import DataEntry
-from keras_mdl.runs.compare.settings import _numbers as numbers_of
-from keras_mdl.runs.compare.settings import _of_type as of_type
-from keras_mdl.runs.compare.settings import _require as require_number
-from keras_mdl.runs.compare.settings import _require_known as require_known
+from keras_mdl.runs.data_entry import DataEntry
 from keras_mdl.runs.directory import check_run_name
 from keras_mdl.runs.executors import checked_executor
+from keras_mdl.runs.settings_files import (
+    numbers_of,
+    of_type,
+    read_yaml,
+    require_known,
+    require_number,
+)
 from keras_mdl.search import SearchPlan, SearchSpace
 from keras_mdl.training import get_balancing
 
@@ -174,18 +177,10 @@ def read_search_settings(path, check=True):
         ValueError: If it is not valid YAML, has unknown keys, or values that
             cannot be.
     """
-    import yaml
-
-    path = pathlib.Path(path)
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} is not valid YAML: {reason}") from error
-    try:
-        return search_settings_from(values, path.parent, check)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"In {path}: {error}") from error
+    return read_yaml(
+        path,
+        lambda values, folder: search_settings_from(values, folder, check),
+    )
 
 
 def search_settings_from(values, folder=".", check=True):

@@ -1,0 +1,48 @@
+"""What `compare` and `search` have in common: from a file to a report."""
+
+from keras_mdl.cli import backend, outputs
+from keras_mdl.cli.errors import bad_input
+
+
+def run_experiment(file, out, console, prepare, summarize):
+    """Runs the experiment of a settings file into a folder, and sums it up.
+
+    Args:
+        file: The settings file.
+        out: The folder, reserved meanwhile.
+        console: `Console`.
+        prepare: Function that reads and checks the settings, once the backend
+            is loaded; gives a function that runs them.
+        summarize: Function of what came of it: `(text, plain values)`.
+
+    Returns:
+        The command's result.
+
+    Raises:
+        RuntimeError: If jobs have failed, with what each said.
+    """
+    with bad_input():
+        file.open("rb").close()
+    with outputs.reserved(out):
+        console.say("loading the deep-learning backend ...")
+        backend.load_backend()
+        with bad_input():
+            run = prepare()
+        found = run()
+    result = {
+        "folder": str(out),
+        "complete": not found.failures,
+        "rows": len(found.rows),
+        "failures": [str(f) for f in found.failures],
+    }
+    if found.summary is not None:
+        text, values = summarize(found.summary)
+        console.say(f"\n{text}\n\nwrote {out / 'report.html'} and summary.csv")
+        result |= {"report": str(out / "report.html"), **values}
+    if found.failures:
+        console.result(result)
+        raise RuntimeError(
+            f"{len(found.failures)} of the jobs failed; the same command runs "
+            "them again\n\n" + "\n\n".join(result["failures"])
+        )
+    return result
