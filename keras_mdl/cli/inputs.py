@@ -60,12 +60,12 @@ def open_data(
 def open_training_data(
     console, spec, size, reading, training, name=None, check=False
 ):
-    """`open_data` of one specification to train on; says what is wrong.
+    """`open_data` of one specification to train on, looked through.
 
     With `check` bad images are told of rather than refused.
 
     Returns:
-        The `DomainData`, and the `Finding`s.
+        The `DomainData`, and the `Finding`s for `say_data`.
     """
     (data,) = open_data(
         console, [spec], size, reading, training.flip, name, skip_bad=check
@@ -73,14 +73,19 @@ def open_training_data(
     require_labels(data, "train")
     from keras_mdl.data import check as findings_of
 
-    findings = findings_of(data)
+    return data, findings_of(data)
+
+
+def say_data(console, data, findings, check=False):
+    """What there is to train on, and what is wrong with it.
+
+    When nothing is left to refuse: an error comes alone.
+    """
     for finding in findings:
         # (Those left out have been named.)
         if finding.kind != "unreadable":
             console.warn(finding)
-    if check:
-        console.say(f"{data}\nwarnings: {len(findings)}")
-    return data, findings
+    console.say(f"{data}\nwarnings: {len(findings)}" if check else str(data))
 
 
 def require_labels(data, *splits):
@@ -200,7 +205,10 @@ def callbacks(training, domain):
     return [keras.callbacks.TensorBoard(folder, write_graph=False)]
 
 
-def fitted(view, recipe, data, side, training, console, size=None, check=False):
+def fitted(
+    view, recipe, data, findings, side, training, console, size=None,
+    check=False,
+):  # fmt: skip
     """`keras_mdl.runs.fitting.fit` as the flags of a training say.
 
     It chooses the input pipeline and says which, unless `--flip` or `--size`
@@ -221,8 +229,7 @@ def fitted(view, recipe, data, side, training, console, size=None, check=False):
     if check:
         more = []
         recipe = recipe.replace(head_part=0.0)  # all of it at full cost
-    else:
-        console.say(str(data))
+    say_data(console, data, findings, check)
     try:
         done = fitting.fit(
             view,

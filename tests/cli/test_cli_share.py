@@ -36,10 +36,14 @@ def test_it_writes_the_gated_domain_and_leaves_the_rest(
 
 def test_layers_start_and_collapse(run, two, images, tmp_path):
     path = tmp_path / "m.keras"
-    status, out, err = run(
-        *command(two, images, path, "--layers", "conv2", "--own-weight", 0.9,
-                 "--collapse", "--max-variation", 99)
+    argv = command(
+        two, images, path, "--layers", "conv2", "--own-weight", 0.9,
+        "--collapse", "--max-variation", 99, "--devices",
     )  # fmt: skip
+    status, out, err = run(*argv, 99)
+    assert status == 2
+    assert "Received: 99. Devices: " in err
+    status, out, err = run(*argv, 1)
     assert status == 0, err
     assert "conv2" in out
     assert "validation accuracy: hard" in out

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from keras_mdl.cli import cards, flags, inputs, outputs
+from keras_mdl.cli import backend, cards, flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
 
@@ -61,6 +61,8 @@ def share(
         console, data, size, reading, training, target
     )
     found = inputs.matched(found, saved, data, warn=console.warn)
+    backend.load_backend()
+    inputs.use_devices(training, console)
     loaded = saved.load()
     from keras_mdl.models.gating import choose_layers
     from keras_mdl.runs.isolation import IsolationTable
@@ -75,7 +77,7 @@ def share(
         loaded.with_gate(target, layers, sources, own_weight)
     isolation = IsolationTable()
     isolation.record("before", loaded.fingerprint())
-    console.say(str(found))
+    inputs.say_data(console, found, findings)
     done = share_softly(
         loaded,
         found,

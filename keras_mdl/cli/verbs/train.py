@@ -65,7 +65,7 @@ def train(
     if not check:
         outputs.require_room(out, 4 * view.count_params())
     done = inputs.fitted(
-        view, chosen, found, side, training, console, size, check
+        view, chosen, found, findings, side, training, console, size, check
     )
     if check:
         return outputs.checked(found, findings, done)
