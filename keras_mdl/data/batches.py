@@ -177,6 +177,11 @@ def tf_dataset(batches):
     )
     dataset = dataset.apply(
         tf.data.experimental.assert_cardinality(len(batches))
-    ).prefetch(tf.data.AUTOTUNE)
+    ).prefetch(2)
+    # The threads above are the parallel part. tf.data's tuning has nothing to
+    # tune and takes up to half a second at the end of every pass.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    dataset = dataset.with_options(options)
     dataset.epoch_counter = batches._counter
     return dataset
