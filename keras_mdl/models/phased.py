@@ -8,6 +8,7 @@ import keras
 
 from keras_mdl import devices
 from keras_mdl.models import weight_files
+from keras_mdl.models.first_step import make_variables
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
 from keras_mdl.models.keras_files import save_atomically
 from keras_mdl.models.logits import expects_logits, metric_of_logits
@@ -302,6 +303,10 @@ class PhasedModel(keras.Model):
         if kwargs.get("jit_compile", "auto") == "auto" and _cpu_tensorflow():
             kwargs["jit_compile"] = False
         super().compile(optimizer, loss, *args, **kwargs)
+
+    def train_step(self, *args):
+        make_variables(self, args[-1])
+        return super().train_step(*args)
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
