@@ -16,7 +16,7 @@ ON_JAX := tests/layers tests/training tests/analysis/test_dissection.py \
 	tests/analysis/test_changes.py $(addprefix tests/models/test_, \
 	do_slots.py folding.py forward.py from_keras.py gating.py \
 	method_conformance.py misuse.py model_files.py scaling.py \
-	second_backbone.py timm.py views.py)
+	second_backbone.py views.py)
 # File by file on two cores, in the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 RUN := TF_CPP_MIN_LOG_LEVEL=3 TF_ENABLE_ONEDNN_OPTS=1

@@ -7,6 +7,17 @@ import keras
 from keras_mdl.layers.slotted import SlottedLayer
 
 
+def without_keys(value, *keys):
+    """A serialised object without what stands under some keys, at any depth."""
+    if isinstance(value, dict):
+        return {
+            k: without_keys(v, *keys) for k, v in value.items() if k not in keys
+        }
+    if isinstance(value, list):
+        return [without_keys(v, *keys) for v in value]
+    return value
+
+
 class _Wrapper(SlottedLayer):
     def __init__(self, layer, domains, role="layer", **kwargs):
         if isinstance(layer, dict):
@@ -18,7 +29,11 @@ class _Wrapper(SlottedLayer):
             )
         self.role = role
         # Only the pattern's config is kept: the pattern itself has no state.
-        self._pattern = json.dumps(keras.saving.serialize_keras_object(layer))
+        # While a file is loaded Keras writes addresses of objects into configs,
+        # to find those again that occur twice. This one is thrown away, and
+        # another may get its address: it must not be taken for that.
+        config = keras.saving.serialize_keras_object(layer)
+        self._pattern = json.dumps(without_keys(config, "shared_object_id"))
         super().__init__(domains, **kwargs)
 
     @property

@@ -7,6 +7,7 @@ import keras
 from keras_mdl.layers import SharedLayer, SoftmaxDomainGate
 from keras_mdl.layers.slotted_convolution import SlottedConvolution
 from keras_mdl.layers.transforms import KernelTransform
+from keras_mdl.layers.wrappers import without_keys
 from keras_mdl.models.macs import layer_macs
 
 
@@ -181,14 +182,12 @@ class Scope:
 
     def _require_same(self, name, layer_class, options):
         """Refuses a layer that another domain asked for otherwise."""
-        asked = json.dumps(
-            _plain(
-                keras.saving.serialize_keras_object(
-                    {"class": layer_class.__name__, **options}
-                )
-            ),
-            sort_keys=True,
+        asked = keras.saving.serialize_keras_object(
+            {"class": layer_class.__name__, **options}
         )
+        # Without what Keras makes up for each object.
+        made_up = ("name", "build_config", "shared_object_id")
+        asked = json.dumps(without_keys(asked, *made_up), sort_keys=True)
         first = self._asked.setdefault(name, asked)
         if asked != first:
             raise ValueError(
@@ -202,14 +201,3 @@ class Scope:
 def gateable(layer):
     """Whether a layer has depthwise kernels that a gate can mix."""
     return isinstance(layer, SlottedConvolution) and layer.roles_for("mixed")
-
-
-def _plain(value):
-    """A serialised object without what Keras makes up for each."""
-    if isinstance(value, dict):
-        return {
-            k: _plain(v)
-            for k, v in value.items()
-            if k not in ("name", "build_config", "shared_object_id")
-        }
-    return [_plain(v) for v in value] if isinstance(value, list) else value

@@ -93,7 +93,7 @@ def test_the_table_says_what_becomes_of_each_layer(network, capsys):
         "logits": "head",
         **{k: v for k, v in roles.items() if k.isdigit()},
     }
-    assert "factors were below zero" in text
+    assert "of norms were below zero" in text
 
 
 def test_counts_are_exact(network, model):
@@ -128,20 +128,33 @@ def test_a_negative_factor_changes_its_sign_without_a_trace(network, model):
     )
 
 
-@pytest.mark.parametrize("kind", ["image", "pooled", "dense"])
+def layer_scale(channels):
+    """Keras' own, which it has no public name for."""
+    tiny = keras.applications.convnext.ConvNeXtTiny
+    kind = sys.modules[tiny.__module__].LayerScale
+    return kind(1.0, channels, name="bn")
+
+
+@pytest.mark.parametrize("kind", ["image", "pooled", "dense", "scale"])
 def test_an_exact_turn_is_exact_to_the_last_bit(kind):
     x = inputs = keras.Input((SIZE, SIZE, 3))
-    if kind != "image":
+    if kind in ("pooled", "dense"):
         x = layers.GlobalAveragePooling2D(keepdims=kind == "pooled")(x)
-    conv = layers.Dense(5) if kind == "dense" else layers.Conv2D(5, 1)
+    conv = layers.Conv2D(5, 1)
+    if kind in ("dense", "scale"):
+        conv = layers.Dense(5)
     conv.name = "conv"
-    x = layers.BatchNormalization(name="bn")(conv(x))
+    norm = layers.BatchNormalization(name="bn")
+    if kind == "scale":  # of ConvNeXt, which is where Keras has it
+        norm = layer_scale(5)
+    x = norm(conv(x))
     features = keras.Model(inputs, layers.ReLU()(x))
     drawn(features)
     domain = keras_mdl.Domain("a", 2)
     model = from_keras(features, domain, scaling="0..255", verbose=0)
     view, own = model["a"], model.variables_by_path()
-    assert keras.ops.all(own["domains/a/bn/norm/gamma"] > 0)
+    role = "layer" if kind == "scale" else "norm"
+    assert keras.ops.all(own[f"domains/a/bn/{role}/gamma"] > 0)
     ours = keras.Model(view.input, view.endpoints["bn"])
     theirs = keras.Model(features.input, features.get_layer("bn").output)
 
@@ -160,8 +173,7 @@ def test_an_exact_turn_is_exact_to_the_last_bit(kind):
     sign = keras.ops.sign(features.get_layer("bn").gamma)
     for path in (
         *(p for p in own if p.startswith("trunk/conv/")),
-        "domains/a/bn/norm/gamma",
-        "domains/a/bn/norm/moving_mean",
+        *(p for p in own if p.endswith(("gamma", "moving_mean"))),
     ):
         own[path].assign(own[path] * sign)
     np.testing.assert_array_equal(turned, output(ours, True))
@@ -232,7 +244,9 @@ def test_files_need_nothing_of_the_networks_code(model, tmp_path):
     ],
     ids=["mobilenet_v2", "mobilenet_v3_minimalistic"],
 )
-def test_networks_of_keras_applications(build, scaling, scaled, size):
+def test_networks_of_keras_applications(build, scaling, scaled, size, request):
+    if keras.backend.backend() == "jax" and "v2" in request.node.callspec.id:
+        pytest.skip("XLA compiles for a minute and more; V3 runs here")
     network = drawn(build())
     model = from_keras(network, "a", scaling=scaling, verbose=0)
     assert_same(model, network, scaled, size)
@@ -362,6 +376,11 @@ def test_variables_without_a_name_are_called_by_their_attribute(tmp_path):
     wider.save(tmp_path / "m.keras")
     loaded = keras_mdl.load_model(tmp_path / "m.keras")
     assert loaded.fingerprint() == wider.fingerprint()
+    # Addresses of objects that are gone made some loads take one layer for
+    # another, or fail.
+    for layer in loaded._mdl.slotted.values():
+        kept = keras.saving.serialize_keras_object(layer)
+        assert "shared_object_id" not in json.dumps(kept)
     # The network that it came from is left as it is, by training too.
     before = [keras.ops.convert_to_numpy(w) for w in network.weights]
     fit(compiled(model.for_domain("a", "base"), OPTIMIZERS["adamw"]()))

@@ -125,7 +125,8 @@ def from_keras(
     _mark_makers(steps, layers, roles)
     pairs = _normalized_convolutions(steps)
     for _, norm in pairs:
-        norm["gamma_floor"] = _floor(layers[norm["name"]])
+        if norm["maker"] == "batch norm":
+            norm["gamma_floor"] = _floor(layers[norm["name"]])
     domains = _domains(domain, head, layers)
     taken = MultiDomainModel(
         domains,
@@ -300,7 +301,7 @@ def _mark_makers(steps, layers, choices):
 
 
 def _normalized_convolutions(steps):
-    """Pairs of steps: a shared kernel, and the one norm behind it."""
+    """Pairs of steps: a shared kernel, and the one norm or scale behind it."""
     users, calls = {}, {}
     for step in steps:
         calls[step["name"]] = calls.get(step["name"], 0) + 1
@@ -318,12 +319,17 @@ def _normalized_convolutions(steps):
             )
             and config["activation"] == "linear"
             and len(behind) == 1
-            and behind[0]["maker"] == "batch norm"
-            and behind[0]["layer"]["config"]["scale"]
+            and _has_factor(behind[0])
             and calls[conv["name"]] == calls[behind[0]["name"]] == 1
         ):
             pairs.append((conv, behind[0]))
     return pairs
+
+
+def _has_factor(step):
+    if step["layer"]["class_name"] == "LayerScale":
+        return step["maker"] == "private"
+    return step["maker"] == "batch norm" and step["layer"]["config"]["scale"]
 
 
 def _floor(norm):
@@ -382,7 +388,7 @@ def _table(model, steps, layers, head, turned):
     notes = []
     if turned:
         notes.append(
-            f"{turned} BatchNorm factors were below zero and changed their "
+            f"{turned} factors of norms were below zero and changed their "
             "sign with their kernels"
         )
     notes += dead_channels(model)

@@ -1,4 +1,4 @@
-"""Signs of BatchNorm factors behind shared kernels, and channels that are dead.
+"""Signs of factors behind shared kernels, and channels that are dead.
 
 Folding a factor `gamma > 0` into an int8 kernel changes a channel's scale and
 no byte of it. A negative one would turn the bytes around, for one domain.
@@ -29,21 +29,27 @@ def make_gamma_positive(model, convolution, norm):
     Args:
         model: A `MultiDomainModel` whose domains have equal slots.
         convolution: Name of the shared convolution or dense layer.
-        norm: Name of the only layer that uses its output.
+        norm: Name of the only layer that uses its output: a BatchNorm, or
+            Keras' layer scale, which has a gamma and nothing else.
 
     Returns:
         The number of channels turned.
     """
     first = next(iter(model.domains))
-    layer, norms = model._mdl.slotted[convolution], model._mdl.slotted[norm]
+    layer = model._mdl.slotted[convolution]
     conv = layer.parts(first)[layer.last_role]
-    gamma = keras.ops.convert_to_numpy(norms.parts(first)["norm"].gamma)
+    factors = [
+        next(iter(model._mdl.slotted[norm].parts(domain).values()))
+        for domain in model.domains
+    ]
+    gamma = keras.ops.convert_to_numpy(factors[0].gamma)
     signs = np.where(gamma < 0, -1, 1).astype(gamma.dtype)
     if (signs < 0).any():
         turned = [conv.kernel, *([conv.bias] if conv.use_bias else [])]
-        for domain in model.domains:
-            batch_norm = norms.parts(domain)["norm"]
-            turned += [batch_norm.gamma, batch_norm.moving_mean]
+        for factor in factors:
+            turned.append(factor.gamma)
+            if hasattr(factor, "moving_mean"):
+                turned.append(factor.moving_mean)
         for variable in turned:
             value = keras.ops.convert_to_numpy(variable)
             variable.assign(value * signs.astype(value.dtype))
