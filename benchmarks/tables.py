@@ -12,6 +12,7 @@ import export_tables
 import inside_tables
 import pretrained_tables
 import search_tables
+import speed_tables
 import stored
 from stored import distinct, markdown, spread
 
@@ -296,6 +297,7 @@ TABLES = {
     "mixing": mixing_table,
     **compare_tables.TABLES,
     **export_tables.TABLES,
+    **speed_tables.TABLES,
 }
 
 if __name__ == "__main__":
