@@ -19,10 +19,10 @@ converted once, and each step's file runs on LiteRT. (An export would verify all
 forms besides.) With
 
     --domains flowers --private-bits coarsest --out .../compression.csv \
-        --ways plain tune quantize prune cluster
+        --ways plain tune quantize
 
-the domains' private kernels are first trained by each way of
-`keras_mdl.compression` (`plain`: by none; `tune`: on, and rounded by nothing).
+the domains' private kernels are first trained: by `keras_mdl.compression`
+(`quantize`), or further and rounded by nothing (`tune`).
 
 `--keep DIR` keeps the exports of the first seed, with their images.
 """
@@ -62,7 +62,7 @@ from keras_mdl.runs.exporting import evenly_spread, export_with_data
 from keras_mdl.runs.fitting import batches
 
 RESULTS = stored.RESULTS / "export_accuracy.csv"
-WAYS = ("plain", "tune", "quantize", "prune", "cluster")
+WAYS = ("plain", "tune", "quantize")
 # Everything is to be reported here, nothing refused.
 ANYTHING = {
     "min_shared": 0.0,
@@ -110,17 +110,15 @@ def by_way(args, model, data, way):
     """The model with every domain's private kernels trained by a way."""
     if way == "plain":
         return model
-    options, bits = {}, LADDER.get(args.private_bits, LADDER["coarsest"])
+    bits = LADDER.get(args.private_bits, LADDER["coarsest"])
+    levels = {"kernels": bits.kernels, "depthwise": bits.depthwise}
     if way == "tune":
-        options = {"kernels": 127, "depthwise": 127}
-    if way == "quantize":
-        options = {"kernels": bits.kernels, "depthwise": bits.depthwise}
+        levels = {"kernels": 127, "depthwise": 127}
     for name, one in data.items():
         images = batches(one, "train", args.compared.size, training=True)
         model, _ = compress(
-            model, name, images, "quantize" if way == "tune" else way,
-            args.epochs, verbose=2, **options,
-        )  # fmt: skip
+            model, name, images, args.epochs, verbose=2, **levels
+        )
     return model
 
 

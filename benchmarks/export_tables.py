@@ -306,21 +306,23 @@ def private_table():
 
 def compression_table():
     rows = stored.rows("compression.csv")
-    first = rows[0]
+    first, epochs = rows[0], max(int(r["epochs"]) for r in rows)
     return stored.markdown(
-        ["trained by", "own numbers", "pack, kB", "Keras, %", "exported, %"],
+        ["mode", "own numbers", "trained by", "pack, kB", "Keras, %",
+         "exported, %", "same class as Keras, %"],
         [
-            [r["way"], r["private_bits"],
+            [r["method"], r["private_bits"], r["way"],
              f"{int(r['pack_bytes']) / 1000:,.0f}",
              f"{100 * float(r['accuracy_keras']):.1f}",
-             f"{100 * float(r['accuracy']):.1f}"]
+             f"{100 * float(r['accuracy']):.1f}",
+             f"{100 * float(r['agreement']):.1f}"]
             for r in rows
         ],
         f"The domain {first['domain']} ({first['classes']} classes) on the "
         f"paper's network, {first['images']} VALIDATION images, seed "
-        f"{first['seed']}, mode {first['method']}; "
-        f"{max(int(r['epochs']) for r in rows)} epoch. plain: not trained "
-        "further; tune: trained further, rounded by nothing; the others by "
+        f"{first['seed']}; {epochs} epoch. plain: not trained "
+        "further; tune: trained further, rounded by nothing; quantize, prune "
+        "(half of the weights), cluster (16 values): by "
         f"tensorflow-model-optimization. {first['cpu']}.",
     )  # fmt: skip
 

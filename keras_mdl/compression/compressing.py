@@ -3,19 +3,23 @@
 import keras
 import numpy as np
 
+from keras_mdl.compression.grid import grid, optimization
 from keras_mdl.compression.twin import (
     private_kernels,
     require_equal,
     twin_of,
 )
-from keras_mdl.compression.ways import WAYS, optimization
 
 
 def compress(
-    model, domain, images, way="quantize", epochs=3, learning_rate=1e-4,
-    validation=None, verbose=2, **options,
+    model, domain, images, epochs=3, learning_rate=1e-4, validation=None,
+    verbose=2, kernels=7, depthwise=31,
 ):  # fmt: skip
-    """Trains the private kernels of a domain so that they take fewer bytes.
+    """Trains the private kernels of a domain on the grid of a coarse export.
+
+    At the same bytes they lose less than kernels that are rounded afterwards.
+    (Pruned and clustered kernels took more bytes than rounded ones of the same
+    accuracy: see docs/results/export.md.)
 
     The trunk stands on its int8 grid, as it will be exported, and stays as it
     is, as do all norms and every other domain; what trains are the domain's
@@ -27,28 +31,24 @@ def compress(
         domain: Name of the domain.
         images: Batches `(images, labels)` to train on: a `tf.data.Dataset` as
             for the domain's view.
-        way: Key in `keras_mdl.compression.WAYS`: `"quantize"` (kernels on
-            coarse grids), `"prune"` (zeros), `"cluster"` (few values).
         epochs: Passes over the images.
         learning_rate: Of Adam, at the start; it falls to zero by a cosine.
         validation: The same, to report on, or `None`.
         verbose: As for `fit`.
-        **options: Of the way.
+        kernels: Levels of convolution and dense kernels on either side of
+            zero, those of a step of `private_bits`.
+        depthwise: Likewise, of depthwise kernels.
 
     Returns:
         `(model, history)`: another model, in which the domain's slot is
         folded and compressed, and a dict of lists as Keras' history has it.
 
     Raises:
-        ValueError: For an unknown domain, way or option, a domain with gates,
-            or one without large kernels of its own.
+        ValueError: For an unknown domain, a domain with gates, or one without
+            large kernels of its own.
         RuntimeError: On another backend than TensorFlow.
         ModuleNotFoundError: Without the extra `compression`.
     """
-    if way not in WAYS:
-        raise ValueError(
-            f"Unknown way to compress: {way!r}. Known ways: {', '.join(WAYS)}"
-        )
     result = model.folded([domain])
     paths = private_kernels(result, domain)
     if not paths:
@@ -61,15 +61,11 @@ def compress(
 
         on_grid = _with_trunk_on_grid(result)
         scopes = {}
-        try:
-            chosen = WAYS[way](tfmot, scopes, **options)
-        except TypeError as error:
-            raise ValueError(f"Compressing by {way!r}: {error}") from None
+        wrap, apply, found_in = grid(tfmot, scopes, kernels, depthwise)
         view = on_grid[domain]
         plain = twin_of(view, paths, lambda layer, kind: layer, {})
         require_equal(view, plain)
-        twin = twin_of(view, paths, chosen.wrap, scopes)
-        trained = chosen.apply(twin)
+        trained = apply(twin_of(view, paths, wrap, scopes))
         steps = epochs * _length(images)
         rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, steps)
         trained.compile(
@@ -82,9 +78,8 @@ def compress(
             epochs=epochs,
             validation_data=validation,
             verbose=verbose,
-            callbacks=chosen.callbacks,
         ).history
-        found = chosen.kernels(trained)
+        found = found_in(trained)
     variables = result.variables_by_path()
     for name, path in paths.items():
         kernel, bias = found[name]

@@ -30,7 +30,7 @@ def test_one_domain_is_compressed_and_all_else_stays(
     )
     assert status == 0, err
     result = json.loads(out)
-    assert (result["way"], result["kernels"]) == ("quantize", 7)
+    assert (result["private_bits"], result["kernels"]) == ("coarse", 7)
     assert result["isolated"] is True
     assert len(result["history"]["val_accuracy"]) == 1
     before, after = (load_model(p).fingerprint() for p in (two, path))
@@ -41,9 +41,7 @@ def test_one_domain_is_compressed_and_all_else_stays(
     ("more", "message"),
     [
         ((), "no kernel of its own"),
-        (("--way", "prune", "--clusters", 4), "--clusters does not apply"),
         (("--private-bits", "full"), "fine, medium, coarse"),
-        (("--way", "zip"), "zip"),
     ],
 )
 def test_what_cannot_be_is_refused(run, two, images, tmp_path, more, message):

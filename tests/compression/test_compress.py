@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import batch, changed_owners, changed_paths, tiny_model, values
 
-from keras_mdl.compression import WAYS, compress
+from keras_mdl.compression import compress
 from keras_mdl.compression.compressing import private_kernels
 
 on_tensorflow = pytest.mark.skipif(
@@ -29,12 +29,11 @@ def dataset(n=32):
 
 
 @on_tensorflow
-@pytest.mark.parametrize("way", WAYS)
-def test_only_the_domains_own_kernels_change(way):
+def test_only_the_domains_own_kernels_change():
     model = wide(depthwise={"a": "do"})
     before = values(model)
     found, history = compress(
-        model, "a", dataset(), way, epochs=2, learning_rate=0.01, verbose=0,
+        model, "a", dataset(), epochs=2, learning_rate=0.01, verbose=0,
         validation=dataset(8),
     )  # fmt: skip
     assert changed_paths(values(model), before) == set()
@@ -45,13 +44,8 @@ def test_only_the_domains_own_kernels_change(way):
     assert changed_paths(folded, after) == {KERNEL}
     assert changed_owners(folded, after) == {"domains/a"}
     kernel = after[KERNEL]
-    if way == "quantize":
-        steps = kernel / (np.abs(kernel).max((0, 1, 2)) / 7)
-        np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
-    if way == "prune":
-        assert np.mean(kernel == 0) == pytest.approx(0.5, abs=0.01)
-    if way == "cluster":
-        assert len(np.unique(kernel)) <= 16
+    steps = kernel / (np.abs(kernel).max((0, 1, 2)) / 7)
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-4)
 
 
 @on_tensorflow
@@ -68,8 +62,8 @@ def test_kernels_learn_to_stand_on_their_grid():
         return -np.mean(np.asarray(log_p)[np.arange(len(y)), y])
 
     found, _ = compress(
-        model, "a", dataset(), "quantize", epochs=15, learning_rate=0.03,
-        kernels=1, verbose=0,
+        model, "a", dataset(), epochs=15, learning_rate=0.03, kernels=1,
+        verbose=0,
     )  # fmt: skip
     assert loss(found) < loss(model) - 0.01
 
@@ -80,25 +74,8 @@ def test_large_private_kernels_are_found():
     assert list(found.values()) == [KERNEL]
     with pytest.raises(ValueError, match="'a' has no kernel of its own"):
         compress(tiny_model(), "a", dataset())
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"way": "shrink"}, "Known ways: quantize, prune, cluster"),
-        ({"domain": "x"}, "'x'"),
-    ],
-)
-def test_unknown_choices(options, message):
-    options = {"domain": "a", "images": None, **options}
-    with pytest.raises(ValueError, match=message):
-        compress(wide(), **options)
-
-
-@on_tensorflow
-def test_options_are_those_of_the_way():
-    with pytest.raises(ValueError, match=r"'prune'.*clusters"):
-        compress(wide(), "a", dataset(), "prune", clusters=4)
+    with pytest.raises(ValueError, match="'x'"):
+        compress(wide(), "x", dataset())
 
 
 def test_another_backend_is_refused(monkeypatch):

@@ -1,17 +1,8 @@
 """`keras-mdl compress`."""
 
-from typing import Literal
-
 from keras_mdl.cli import flags, inputs, outputs
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.saved import open_saved
-
-# What each way takes.
-_OPTIONS = {
-    "quantize": ("private_bits",),
-    "prune": ("sparsity",),
-    "cluster": ("clusters",),
-}
 
 
 @outputs.writes_file
@@ -20,10 +11,7 @@ def compress(
     *,
     data: flags.Spec,
     out: flags.ModelOut,
-    way: Literal["quantize", "prune", "cluster"] = "quantize",
-    private_bits: str | None = None,
-    sparsity: flags.Fraction | None = None,
-    clusters: flags.PositiveInt | None = None,
+    private_bits: str = "coarsest",
     epochs: flags.PositiveInt = 3,
     batch_size: flags.PositiveInt = 64,
     learning_rate: flags.PositiveFloat = 1e-4,
@@ -39,37 +27,20 @@ def compress(
     domains stay bit-identical. Then export with the same --private-bits.
 
     Args:
-        way: quantize: kernels learn to stand on the grid of --private-bits;
-            prune: the smallest weights become zeros; cluster: each kernel has
-            few different weights
-        private_bits: of quantize: fine, medium, coarse, coarser, coarsest, as
-            `export` takes it (default: coarsest)
-        sparsity: of prune: part of each kernel that becomes zero (default:
-            0.5)
-        clusters: of cluster: different weights in a kernel (default: 16)
+        private_bits: the grid: fine, medium, coarse, coarser or coarsest, as
+            `export` takes it
         epochs: passes over the training images
         batch_size: images in a step
         learning_rate: of Adam, at the start
         seed: of order and augmentation
     """
-    given = {
-        "private_bits": private_bits,
-        "sparsity": sparsity,
-        "clusters": clusters,
-    }
-    given = {k: v for k, v in given.items() if v is not None}
-    for key in given.keys() - set(_OPTIONS[way]):
-        raise InputError(
-            f"--{key.replace('_', '-')} does not apply to --way {way}"
-        )
     saved = open_saved(model)
     size = saved.size()
     (found,) = inputs.open_data(console, [data], size, reading)
     found = inputs.matched(found, saved, data)
     inputs.require_labels(found, "train", "validation")
     name = found.domain.name
-    if way == "quantize":
-        given = _levels(given.get("private_bits", "coarsest"))
+    levels = _levels(private_bits)
     loaded = saved.load()
     import keras
 
@@ -95,8 +66,8 @@ def compress(
     console.say(str(found))
     with bad_input():
         result, history = compress_kernels(
-            loaded, name, training, way, epochs, learning_rate, validation,
-            verbose=console.verbose, **given,
+            loaded, name, training, epochs, learning_rate, validation,
+            verbose=console.verbose, **levels,
         )  # fmt: skip
     isolation.record(
         f"{name} compressed", result.fingerprint(), [f"domains/{name}"]
@@ -107,8 +78,8 @@ def compress(
         "model": str(out),
         "domain": name,
         "fingerprint": result.fingerprint(),
-        "way": way,
-        **given,
+        "private_bits": private_bits,
+        **levels,
         "history": history,
         "isolated": isolation.isolated,
     }

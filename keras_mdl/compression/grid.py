@@ -1,13 +1,7 @@
-"""What tensorflow-model-optimization does to a kernel, by name.
-
-Each way is a function of options that returns a `Way`.
-"""
+"""Kernels on the grid of coarser exports, by tensorflow-model-optimization."""
 
 import contextlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import MappingProxyType
 
 
 @contextlib.contextmanager
@@ -57,27 +51,8 @@ def require_compression():
         pass
 
 
-@dataclass(frozen=True)
-class Way:
-    """A way to train kernels so that they take fewer bytes.
-
-    Attributes:
-        wrap: Function of a tf_keras layer and its kind that returns the layer
-            to use in its place.
-        apply: Function of the model of these that returns the one to train.
-        kernels: Function of a trained model that returns `{layer name:
-            (kernel, bias or None)}`, as they shall be stored.
-        callbacks: For `fit`.
-    """
-
-    wrap: Callable
-    apply: Callable
-    kernels: Callable
-    callbacks: list = field(default_factory=list)
-
-
-def quantized(tfmot, scopes, kernels=7, depthwise=31):
-    """Trains with kernels on the grid that an export puts them on.
+def grid(tfmot, scopes, kernels, depthwise):
+    """What puts the kernels of a model on the grid of an export.
 
     ```
     s[n] = max |K[n]| / levels        K[n] -> s[n] * round(K[n] / s[n])
@@ -90,6 +65,11 @@ def quantized(tfmot, scopes, kernels=7, depthwise=31):
         scopes: `{name: class}` that a model is cloned with.
         kernels: Levels of convolution and dense kernels.
         depthwise: Levels of depthwise kernels.
+
+    Returns:
+        Three functions: of a tf_keras layer and its kind, the layer to use in
+        its place; of the model of these, the one to train; of that, trained,
+        `{layer name: (kernel, bias or None)}` on the grid.
     """
     import tensorflow as tf
 
@@ -162,58 +142,4 @@ def quantized(tfmot, scopes, kernels=7, depthwise=31):
                 )  # fmt: skip
         return names
 
-    return Way(wrap, apply, found)
-
-
-def pruned(tfmot, scopes, sparsity=0.5):
-    """Trains with the smallest weights of a kernel at zero.
-
-    Depthwise kernels stay whole: tensorflow-model-optimization leaves them.
-    """
-    api = tfmot.sparsity.keras
-    schedule = api.ConstantSparsity(sparsity, 0, frequency=1)
-
-    def wrap(layer, kind):
-        if kind == "DepthwiseConv2D":
-            return layer
-        return api.prune_low_magnitude(layer, schedule)
-
-    def found(model):
-        stripped = api.strip_pruning(model)
-        return _kernels(stripped)
-
-    return Way(wrap, lambda model: model, found, [api.UpdatePruningStep()])
-
-
-def clustered(tfmot, scopes, clusters=16):
-    """Trains with few different weights in each kernel."""
-    api = tfmot.clustering.keras
-    init = api.CentroidInitialization.KMEANS_PLUS_PLUS
-
-    def wrap(layer, kind):
-        if kind == "DepthwiseConv2D":
-            return layer
-        return api.cluster_weights(layer, clusters, init)
-
-    def found(model):
-        return _kernels(api.strip_clustering(model))
-
-    return Way(wrap, lambda model: model, found)
-
-
-WAYS = MappingProxyType(
-    {"quantize": quantized, "prune": pruned, "cluster": clustered}
-)
-
-
-def _kernels(model):
-    return {
-        layer.name: (
-            getattr(layer, "depthwise_kernel", None)
-            if hasattr(layer, "depthwise_kernel")
-            else layer.kernel,
-            layer.bias,
-        )
-        for layer in model.layers
-        if hasattr(layer, "kernel") or hasattr(layer, "depthwise_kernel")
-    }
+    return wrap, apply, found
