@@ -8,7 +8,6 @@ from tiny import SIZE, changed_paths, randomize, tiny_model, values
 from keras_mdl.routing import Router, default_layer, router_network
 
 COLOURS = {"a": (200, 40, 40), "b": (40, 200, 60), "c": (40, 60, 210)}
-OTHER = (230, 220, 30)
 
 
 def noisy(colour, n=200, seed=0):
@@ -16,6 +15,13 @@ def noisy(colour, n=200, seed=0):
     rng = np.random.default_rng(seed)
     light = rng.uniform(0.8, 1.2, (n, 1, 1, 1))
     pixels = rng.normal(colour, 12, (n, SIZE, SIZE, 3)) * light
+    return pixels.clip(0, 255).astype("uint8")
+
+
+def striped(n=200, seed=0):
+    """Noisy black and white columns."""
+    pixels = np.random.default_rng(seed).normal(0, 12, (n, SIZE, SIZE, 3))
+    pixels[:, :, ::2] += 255
     return pixels.clip(0, 255).astype("uint8")
 
 
@@ -49,13 +55,14 @@ def test_new_images_go_home_and_others_nowhere(model, router):
         rejected = sum(r.domain is None for r in found)
         assert 0 < rejected < 45
         assert all((r.domain is None) == (r.margin < 0) for r in found)
-    assert {r.domain for r in router.route(model, noisy(OTHER))} == {None}
+    found = router.route(model, striped())
+    assert np.mean([r.domain is None for r in found]) > 0.9
 
 
 def test_images_of_others_are_of_none(model, router, images):
-    wider = router.with_domains(model, {}, {"sand": noisy(OTHER, seed=5)})
+    wider = router.with_domains(model, {}, {"sand": striped(seed=5)})
     (route,) = set(
-        r._replace(margin=0.0) for r in wider.route(model, noisy(OTHER, 1))
+        r._replace(margin=0.0) for r in wider.route(model, striped(1))
     )
     assert (route.domain, route.nearest) == (None, "sand")
     # So are domains that the model has lost.
@@ -107,15 +114,15 @@ def test_another_network_is_refused_by_both_fingerprints(model, router):
     beta.assign(beta + 1)
     digest = other.fingerprint()["domains/a"]
     with pytest.raises(ValueError, match="domains/a has") as error:
-        router.route(other, noisy(OTHER, 1))
+        router.route(other, striped(1))
     assert digest[:16] in str(error.value)
     assert router.digests["domains/a"][:16] in str(error.value)
     # Whatever becomes of other domains, the router is of this network still.
     beta.assign(beta - 1)
     wider = model.with_domain("new", 2).without_domain("b")
-    assert len(router.route(wider, noisy(OTHER, 1))) == 1
+    assert len(router.route(wider, striped(1))) == 1
     with pytest.raises(ValueError, match="Unknown domain: 'a'"):
-        router.route(model.without_domain("a"), noisy(OTHER, 1))
+        router.route(model.without_domain("a"), striped(1))
 
 
 def test_what_cannot_be_fitted_is_refused(model, images):
