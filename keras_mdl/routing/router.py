@@ -161,7 +161,10 @@ class Router:
     def scores(self, model, images):
         """`(n, domains)`: the logarithms of densities; see `Normal`."""
         self.require(model)
-        z = self.features(model, images)
+        return self.scores_of(self.features(model, images))
+
+    def scores_of(self, z):
+        """`scores` of features."""
         return np.stack([d.scores(z) for d in self.domains.values()], axis=1)
 
     def route(self, model, images):

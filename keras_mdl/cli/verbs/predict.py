@@ -33,7 +33,7 @@ def predict(
     Args:
         images: image files, or folders of them at any depth; before them the
             model, unless --model is given
-        domain: of the model, if not --router
+        domain: of the model, unless a router finds it
         top: classes to show, best first
     """
     if model is None and images:
