@@ -19,8 +19,8 @@ of 1; `shared covariance` one for all domains (linear discriminant analysis
 with Mahalanobis distances, Lee et al., 2018); `softmax` and `energy` of a
 logistic regression (Hendrycks and Gimpel, 2017; Liu et al., 2020);
 `neighbours` the distance to the tenth nearest training image (Sun et al.,
-2022), which stores them all. `others` in the column of that name: images of
-the first of `--unknown` but one are given to the router as others.
+2022), which stores them all. Where `others` is not empty, images of that name
+(the second of `--unknown`) are given to the router as others.
 """
 
 import argparse

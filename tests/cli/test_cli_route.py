@@ -3,10 +3,13 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 import tiny
+from PIL import Image
 
 from keras_mdl import load_model
+from keras_mdl.cli import inputs
 from keras_mdl.routing import Router
 
 COLOURS = {
@@ -91,6 +94,31 @@ def test_predict_goes_to_the_domain_or_to_none(
     status, said, _ = run(*argv)
     assert "none of these (most like beach)" in said
     assert "red/0.png: colours: " in said
+
+
+def test_export_ships_the_router(run, two, many, router, tmp_path):
+    pytest.importorskip("ai_edge_litert")
+    from keras_mdl_export import load
+
+    out = tmp_path / "phone"
+    argv = ("export", two, "--data", many / "shades", "--leave-out", "colours",
+            "--out", out, "--router")  # fmt: skip
+    more = ("--forms", "parts", "--mode", "float32", "--min-agreement", "0.5",
+            "--json")  # fmt: skip
+    status, said, err = run(*argv, router, *more)
+    assert status == 0, err
+    assert json.loads(said)["router"]["agreement"] > 0.9
+    found, dark = load(out), inputs.open_image(many / "shades/dark/0.png")
+    size = found.router.input_shape[1:3]
+    image = np.asarray(Image.fromarray(dark).resize(size))
+    assert found.route(image).nearest == "shades"
+    assert list(found) == ["shades"]
+    few = tmp_path / "few.safetensors"
+    Router.load(router).without_domain("shades").save(few)
+    status, _, err = run(*argv[:-2], tmp_path / "e", "--router", few)
+    assert status == 2
+    assert "Missing: shades" in err
+    assert not (tmp_path / "e").exists()
 
 
 def test_bad_input_is_refused_before_anything_is_written(
