@@ -1,0 +1,72 @@
+"""The tables of what routers tell apart, and of what they weigh."""
+
+from statistics import mean
+
+import stored
+from stored import distinct, markdown
+
+_PARTS = ("right", "elsewhere", "none", "rejected")
+
+
+def ways_table():
+    rows = [r for r in stored.rows("router.csv") if r["set"] == "ways"]
+    lines = []
+    for way, layer in distinct(rows, "way", "layer"):
+        own = [r for r in rows if (r["way"], r["layer"]) == (way, layer)]
+        lines.append(
+            [way, f"{layer} ({own[0]['channels']})", *_parts(own),
+             f"{mean(float(r['auroc']) for r in own):.3f}",
+             f"{min(float(r['auroc']) for r in own):.3f}"]
+        )  # fmt: skip
+    return markdown(
+        ["way", "layer (channels)", *_heads(), "AUROC", "least"], lines
+    )
+
+
+def router_table():
+    lines = []
+    for r in stored.rows("router.csv"):
+        if r["set"] in ("router", "photos"):
+            lines.append(
+                [r["unknown"], r["known"], f"{r['size']} px", r["others"],
+                 *_parts([r]), f"{float(r['auroc']):.3f}"]
+            )  # fmt: skip
+    return markdown(
+        ["unknown", "known domains", "images", "others", *_heads(), "AUROC"],
+        lines,
+    )
+
+
+def export_table():
+    rows = stored.rows("router_export.csv")
+    sizes = ("file_bytes", "own_bytes", "pack_bytes", "added_to_bundle_bytes",
+             "saved_bytes")  # fmt: skip
+    lines = [
+        [r["mode"], r["domains"],
+         *(f"{int(r[k]) / 1000:,.0f} kB" for k in sizes),
+         r["of_a_domains_time"],
+         *(f"{100 * float(r[k]):.1f} %"
+           for k in ("right_keras", "right", "agreement"))]
+        for r in rows
+    ]  # fmt: skip
+    return markdown(
+        ["mode", "domains", "file alone", "beside the trunk", "pack",
+         "added to the bundle", "numbers alone", "time of a domain's",
+         "right in Keras", "right", "decides alike"],
+        lines,
+    )  # fmt: skip
+
+
+def _heads():
+    return ["right", "elsewhere", "none", "unknown rejected"]
+
+
+def _parts(rows):
+    return [f"{100 * mean(float(r[k]) for r in rows):.1f} %" for k in _PARTS]
+
+
+TABLES = {
+    "router_ways": ways_table,
+    "router": router_table,
+    "router_export": export_table,
+}
