@@ -2,7 +2,10 @@
 
     python benchmarks/router.py ../data/chars74k ../data/dtd ../data/flowers \\
         ../data/gtsrb ../data/omniglot ../data/pedestrians \\
-        --unknown ../data/fashion ../data/miniimagenet ../photos/caltech101
+        --unknown ../data/fashion ../data/miniimagenet ../photos/caltech101 \\
+        --all
+    python benchmarks/router.py ../photos/flowers ../photos/dtd \\
+        ../photos/caltech101 --size 128
 
 EfficientNet-Lite0 with ImageNet weights, at most 500 training images of each
 domain to fit on and as many validation images to measure with. Each row of
@@ -52,7 +55,6 @@ def main():
     p.add_argument("--unknown", nargs="*", default=[])
     p.add_argument("--size", type=int, default=96)
     p.add_argument("--all", action="store_true", help="all ways and layers")
-    p.add_argument("--name", default="")
     args = p.parse_args()
     shape = (args.size, args.size, 3)
     model = keras_mdl.build_efficientnet_lite0(input_shape=shape)
@@ -64,7 +66,7 @@ def main():
     }
     ways = [("normal", chosen, False), ("normal", chosen, True)]
     if args.all:
-        ways = [("normal", layer, False) for layer in LAYERS]
+        ways += [("normal", y, False) for y in LAYERS if y != chosen]
         ways += [(way, chosen, False) for way in WAYS if way != "normal"]
     rows = []
     for way, layer, others in ways:
@@ -77,16 +79,18 @@ def main():
                  for d in [*known, *helping, unknown]]  # fmt: skip
             row = measured(WAYS[way], x, len(known))
             rows.append(
-                {"set": args.name, "size": args.size, "way": way,
+                {"size": args.size, "way": way,
                  "layer": layer, "channels": view.endpoints[layer].shape[-1],
                  "known": len(known), "others": " ".join(map(_name, helping)),
                  "unknown": _name(unknown), **row, **environment()}
             )  # fmt: skip
-        own = rows[-len(seen) + others :]
-        print(way, layer, "others" * others, {
-            k: round(float(np.mean([r[k] for r in own])), 3)
-            for k in ("right", "elsewhere", "none", "rejected", "auroc")
-        }, flush=True)  # fmt: skip
+        own = [r for r in rows if bool(r["others"]) == others
+               and (r["way"], r["layer"]) == (way, layer)]  # fmt: skip
+        if own:
+            print(way, layer, "others" * others, {
+                k: round(float(np.mean([r[k] for r in own])), 3)
+                for k in ("right", "elsewhere", "none", "rejected", "auroc")
+            }, flush=True)  # fmt: skip
     stored.append(RESULTS, rows)
 
 
@@ -116,7 +120,7 @@ def measured(way, x, known):
     Those behind are others, but for the last, which it does not know.
     """
     *inside, unknown = x
-    fit = way([d["train"].astype(np.float64) for d in inside])
+    fit = way([d["train"] for d in inside])
     counts, margins = [], []
     for i, domain in enumerate(inside[:known]):
         best, margin = fit(domain["validation"])
@@ -153,8 +157,15 @@ def _unit(z):
     return z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
+_FITTED = {}  # a domain's numbers are the same in every company
+
+
 def normal(training, scale=_unit):
-    found = [Normal.fit(scale(z), REJECTED) for z in training]
+    keys = [(id(z), scale) for z in training]
+    for key, z in zip(keys, training, strict=True):
+        if key not in _FITTED:
+            _FITTED[key] = Normal.fit(scale(z), REJECTED)
+    found = [_FITTED[key] for key in keys]
     thresholds = np.array([f.threshold for f in found])
     return lambda z: _decide(
         np.stack([f.scores(scale(z)) for f in found], axis=1), thresholds
@@ -225,7 +236,7 @@ def _energy(logits):
 
 WAYS = {
     "normal": normal,
-    "normal, not scaled": functools.partial(normal, scale=lambda z: z),
+    "normal, not scaled": functools.partial(normal, scale=np.asarray),
     "shared covariance": shared,
     "softmax": functools.partial(
         logistic, score=lambda x: x.max(axis=1) - _energy(x)

@@ -5,11 +5,17 @@ from statistics import mean
 import stored
 from stored import distinct, markdown
 
+LAYER = "block5c_add"  # the default one
 _PARTS = ("right", "elsewhere", "none", "rejected")
 
 
+def _rows(**values):
+    return [r for r in stored.rows("router.csv")
+            if all(r[k] == v for k, v in values.items())]  # fmt: skip
+
+
 def ways_table():
-    rows = [r for r in stored.rows("router.csv") if r["set"] == "ways"]
+    rows = _rows(size="96", others="")
     lines = []
     for way, layer in distinct(rows, "way", "layer"):
         own = [r for r in rows if (r["way"], r["layer"]) == (way, layer)]
@@ -25,12 +31,11 @@ def ways_table():
 
 def router_table():
     lines = []
-    for r in stored.rows("router.csv"):
-        if r["set"] in ("router", "photos"):
-            lines.append(
-                [r["unknown"], r["known"], f"{r['size']} px", r["others"],
-                 *_parts([r]), f"{float(r['auroc']):.3f}"]
-            )  # fmt: skip
+    for r in _rows(way="normal", layer=LAYER):
+        lines.append(
+            [r["unknown"], r["known"], f"{r['size']} px", r["others"],
+             *_parts([r]), f"{float(r['auroc']):.3f}"]
+        )  # fmt: skip
     return markdown(
         ["unknown", "known domains", "images", "others", *_heads(), "AUROC"],
         lines,
