@@ -3,7 +3,12 @@
 from keras_mdl.routing.features import default_layer
 from keras_mdl.routing.network import router_network
 from keras_mdl.routing.normal import Normal
-from keras_mdl.routing.router import LEAST_IMAGES, Route, Router
+from keras_mdl.routing.router import (
+    LEAST_IMAGES,
+    Route,
+    Router,
+    require_images,
+)
 
 __all__ = [
     "LEAST_IMAGES",
@@ -11,5 +16,6 @@ __all__ = [
     "Route",
     "Router",
     "default_layer",
+    "require_images",
     "router_network",
 ]

@@ -114,12 +114,8 @@ class Router:
                     "`others` are images of no domain, under a plain name "
                     f"that no domain has. Received: {name!r}"
                 )
-        for name, x in (everything := {**images, **others}).items():
-            if len(x) < LEAST_IMAGES:
-                raise ValueError(
-                    f"A router needs {LEAST_IMAGES} images of each domain. "
-                    f"Received: {len(x)} of {name!r}"
-                )
+        everything = {**images, **others}
+        require_images({name: len(x) for name, x in everything.items()})
         self.require(model)
         found = {
             name: Normal.fit(self.features(model, x), self.rejected)
@@ -211,6 +207,20 @@ class Router:
             ValueError: If it is not a complete file of a router.
         """
         return cls(**router_file.read(path))
+
+
+def require_images(counts):
+    """Refuses domains with fewer images than a threshold can be read off.
+
+    Raises:
+        ValueError: With the name and the number, of `{name: number}`.
+    """
+    for name, count in counts.items():
+        if count < LEAST_IMAGES:
+            raise ValueError(
+                f"A router needs {LEAST_IMAGES} images of each domain. "
+                f"Received: {count} of {name!r}"
+            )
 
 
 def _digests(model, base):

@@ -63,23 +63,23 @@ def route(
     import numpy as np
 
     from keras_mdl.report.text import format_table, percent
-    from keras_mdl.routing import Router
+    from keras_mdl.routing import Router, require_images
     from keras_mdl.runs import fitting
     from keras_mdl.runs.exporting import evenly_spread
 
-    known = router and inputs.open_router(router, loaded)
-    found = [
-        {
-            name: evenly_spread(opened[name], "train", size, images)[0]
-            for name in part
-        }
-        for part in (list(opened)[: len(data)], list(opened)[len(data) :])
-    ]
     with bad_input():
-        if known is not None:
-            fitted = known.with_domains(loaded, *found)
+        require_images(
+            {n: min(images, one.size("train")) for n, one in opened.items()}
+        )
+        if router is not None:
+            fitted = inputs.open_router(router, loaded)
         else:
-            fitted = Router.fit(loaded, *found, base, layer, rejected)
+            fitted = Router.fit(loaded, {}, None, base, layer, rejected)
+        for i, (name, one) in enumerate(opened.items()):
+            x, _ = evenly_spread(one, "train", size, images)
+            # One after the other: the images of all may not fit into memory.
+            parts = ({name: x}, {}) if i < len(data) else ({}, {name: x})
+            fitted = fitted.with_domains(loaded, *parts)
     rows, table = [], [["images of", "here", "elsewhere", "none", "images"]]
     for name, one in opened.items():
         if not fitting.has_labels(one, "validation"):
