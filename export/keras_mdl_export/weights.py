@@ -87,10 +87,8 @@ def dense_as_convolutions(model):
         operators = []
         for op in graph.operators:
             dense = code_of(model, op) == _OPS.FULLY_CONNECTED
-            if dense and scales_of(graph.tensors[op.inputs[1]]) > 1:
-                operators += _as_convolution(model, graph, op)
-            else:
-                operators.append(op)
+            many = dense and scales_of(graph.tensors[op.inputs[1]]) > 1
+            operators += _as_convolution(model, graph, op) if many else [op]
         graph.operators = operators
 
 
@@ -245,10 +243,7 @@ def _halved(model, graph, index):
         values = np.zeros(tensor.shape, np.float32)
     stored = add_tensor(model, graph, values.shape, values.astype(np.float16))
     floats = add_tensor(model, graph, values.shape)
+    options = schema.DequantizeOptionsT()
     return floats, make_operator(
-        model,
-        _OPS.DEQUANTIZE,
-        [stored],
-        [floats],
-        schema.DequantizeOptionsT(),
+        model, _OPS.DEQUANTIZE, [stored], [floats], options
     )
