@@ -44,8 +44,7 @@ def router_table():
 
 def export_table():
     rows = stored.rows("router_export.csv")
-    sizes = ("file_bytes", "own_bytes", "pack_bytes", "added_to_bundle_bytes",
-             "saved_bytes")  # fmt: skip
+    sizes = ("file_bytes", "own_bytes", "pack_bytes", "saved_bytes")
     lines = [
         [r["mode"], r["domains"],
          *(f"{int(r[k]) / 1000:,.0f} kB" for k in sizes),
@@ -56,7 +55,7 @@ def export_table():
     ]  # fmt: skip
     return markdown(
         ["mode", "domains", "file alone", "beside the trunk", "pack",
-         "added to the bundle", "numbers alone", "time of a domain's",
+         "numbers alone", "time of a domain's",
          "right in Keras", "right", "decides alike"],
         lines,
     )  # fmt: skip

@@ -8,7 +8,7 @@ from keras_mdl_export.manifest_schema import ROUTER
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.prepared import ordinary
 from keras_mdl_export.trunk import quantized
-from keras_mdl_export.verification import Verification
+from keras_mdl_export.verification import Verification, require_sound
 
 
 def check_router(router, model, domains):
@@ -79,6 +79,7 @@ class Routed:
         )
         found = sharing.sharing_of(ROUTER, self.tree, trunk)
         self.shared = [k for n, k in trunk.items() if n not in found.unshared]
+        require_sound(ROUTER, self.tree, sum(k.nbytes for k in self.shared))
 
     def verified(self, images, outputs):
         """A `Verification` of where images are sent, of what domain they are.
