@@ -20,11 +20,11 @@ import time
 
 import stored
 from environment import environment
-from keras_mdl_export import export, load, make_pack
+from keras_mdl_export import export, make_pack
 from router import IMAGES, _name
 
 import keras_mdl
-from keras_mdl.data import load as load_data
+from keras_mdl.data import load
 from keras_mdl.routing import Router
 from keras_mdl.runs.exporting import evenly_spread
 
@@ -43,7 +43,7 @@ def main():
     )
     training, validation = {}, {}
     for spec in args.domains:
-        data, name = load_data(spec), _name(spec)
+        data, name = load(spec), _name(spec)
         model = model.with_domain(name, data.domain.classes)
         training[name], _ = evenly_spread(data, "train", args.size, IMAGES)
         validation[name], _ = evenly_spread(
@@ -76,22 +76,12 @@ def exported(model, router, validation, mode):
         first = folder / "e/models" / f"{next(iter(validation))}.tflite"
         prefix = (folder / "e/parts/router.prefix").read_bytes()
         whole = prefix + (folder / "e/parts/trunk.bin").read_bytes()
-        image = next(iter(validation.values()))[:1]
-        classifiers = load(folder / "e", "models")
-        times = []
-        for network in (classifiers.router, next(iter(classifiers.values()))):
-            network(image)
-            start = time.perf_counter()
-            for _ in range(50):
-                network(image)
-            times.append((time.perf_counter() - start) / 50)
         return {
             "saved_bytes": saved,
             "file_bytes": found["model"],
             "own_bytes": found["prefix"],
             "pack_bytes": found["pack"],
             "pack_on_domain_bytes": len(make_pack(first.read_bytes(), whole)),
-            "of_a_domains_time": round(times[0] / times[1], 2),
             "right_keras": found["accuracy_keras"],
             "right": found["accuracy"],
             "agreement": found["agreement"],
