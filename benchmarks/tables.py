@@ -11,6 +11,7 @@ import compare_tables
 import export_tables
 import inside_tables
 import pretrained_tables
+import router_tables
 import search_tables
 import speed_tables
 import stored
@@ -297,6 +298,7 @@ TABLES = {
     "mixing": mixing_table,
     **compare_tables.TABLES,
     **export_tables.TABLES,
+    **router_tables.TABLES,
     **speed_tables.TABLES,
 }
 

@@ -13,7 +13,9 @@ _DOMAINS_A_PROCESS = 4  # then it ends and its memory is given back
 _IMAGES = 200  # more find no other ranges, and take as long as they are many
 
 
-def convert_all(model, folder, mode, input_dtype, calibration, say=print):
+def convert_all(
+    model, folder, mode, input_dtype, calibration, say=print, routed=None
+):
     """Each domain of a model through TensorFlow's converter.
 
     Args:
@@ -24,9 +26,11 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
         calibration: `{domain: images}`; for int8 activations, at most
             200 of each domain, spread evenly.
         say: Function that shows a line of text.
+        routed: A `routed.Routed`; its scores are logits too.
 
     Returns:
-        `{domain: bytes of a TFLite file that computes logits}`.
+        `{domain: bytes of a TFLite file that computes logits}`; the router's
+        under `"router"`.
 
     Raises:
         ProcessError: With the reason that the converter gave.
@@ -40,6 +44,7 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
     backbone = keras.saving.deserialize_keras_object(
         model.get_config()["backbone"]
     )
+    module = backbone.__module__  # it registers itself when it is imported
     names, cores = list(model), os.cpu_count() or 1
     size = min(_DOMAINS_A_PROCESS, max(2, math.ceil(len(names) / cores)))
     groups = [names[i : i + size] for i in range(0, len(names), size)]
@@ -50,9 +55,20 @@ def convert_all(model, folder, mode, input_dtype, calibration, say=print):
                 executor.submit(
                     "keras_mdl_export.worker:convert_domains",
                     str(folder),
-                    # It registers itself when its module is imported.
-                    backbone.__module__,
+                    module,
                     group,
+                    input_dtype,
+                )
+            )
+        if routed is not None:
+            routed.router.save(folder / "router.safetensors")
+            routed.base.save(folder / "router.keras")
+            groups, names = [*groups, ["router"]], [*names, "router"]
+            running.append(
+                executor.submit(
+                    "keras_mdl_export.worker:convert_router",
+                    str(folder),
+                    module,
                     input_dtype,
                 )
             )

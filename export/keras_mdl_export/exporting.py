@@ -5,8 +5,6 @@ import functools
 import pathlib
 import shutil
 
-import numpy as np
-
 from keras_mdl.files import atomic_folder, refuse_folder
 from keras_mdl_export import checks, packaging, sharing, usage, verification
 from keras_mdl_export.choosing import choose
@@ -15,12 +13,19 @@ from keras_mdl_export.expected import cleared, outputs_of
 from keras_mdl_export.finishing import finish
 from keras_mdl_export.given_images import checked_images
 from keras_mdl_export.leftovers import locked, sweep
-from keras_mdl_export.manifest import FILENAME, Manifest, next_version
+from keras_mdl_export.manifest import (
+    FILENAME,
+    Manifest,
+    networks_of,
+    next_version,
+)
+from keras_mdl_export.manifest_schema import ROUTER
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.prepared import only, ordinary
 from keras_mdl_export.private_bits import check_private
 from keras_mdl_export.report import ExportReport
-from keras_mdl_export.runtime import run_all
+from keras_mdl_export.routed import check_router, routed_of
+from keras_mdl_export.runtime import run_verified
 from keras_mdl_export.signing import sign
 from keras_mdl_export.trunk import (
     kernels_by_domain,
@@ -51,6 +56,7 @@ def export(
     overwrite=False,
     version=None,
     signing_key=None,
+    router=None,
     say=print,
 ):
     """Writes every domain of a model as TFLite files that share the trunk.
@@ -110,6 +116,8 @@ def export(
             that of the export that is replaced, or 1.
         signing_key: PEM (`bytes`) of an Ed25519 private key that signs the
             manifest; see `keras_mdl_export.signing`.
+        router: A `keras_mdl.routing.Router` of the model, exported with it;
+            its base need not be among `domains`.
         say: Function that shows a line of progress.
 
     Returns:
@@ -125,8 +133,10 @@ def export(
     """
     folder = pathlib.Path(folder)
     checks.check_model(model)
-    everything, model = set(model), only(model, domains)
-    left_out = everything - set(model)
+    whole, model = model, only(model, domains)
+    left_out = set(whole) - set(model)
+    if router is not None:
+        check_router(router, whole, list(model))
     calibration, validation, plain = (
         {k: v for k, v in (x or {}).items() if k not in left_out}
         for x in (calibration, validation, plain)
@@ -167,6 +177,7 @@ def export(
         at_grid = outputs_of(converted, images, output)
     kernels = trunk_kernels(converted)
     stored = stored_kernels(kernels, mode)
+    route = routed_of(router, whole, model, converted, mode)
     with (
         atomic_folder(folder, FILENAME, overwrite) as hidden,
         locked(hidden),
@@ -174,8 +185,10 @@ def export(
         work = hidden / ".work"
         work.mkdir()
         contents = convert_all(
-            converted, work, mode, input_dtype, calibration, say
+            converted, work, mode, input_dtype, calibration, say, route
         )
+        if route is not None:
+            route.finish(contents.pop(ROUTER), kernels, stored)
         finished = functools.partial(
             finish, mode=mode, kernels=kernels, output=output, trunk=stored
         )
@@ -219,27 +232,16 @@ def export(
             forms,
             pack_base,
             chosen,
+            route,
         )
         say("  verifying on LiteRT")
-        pixels = {
-            name: np.concatenate([x, plain[name]] if name in plain else [x])
-            for name, (x, _) in images.items()
-        }
-        outputs = run_all(hidden, forms, pixels, work)
-        verified = {
-            name: verification.compare(
-                expected[name],
-                at_grid[name],
-                outputs[name][: len(x)],
-                labels,
-                outputs[name][len(x) :] if name in plain else None,
-            )
-            for name, (x, labels) in images.items()
-        }
+        verified = run_verified(
+            hidden, forms, work, images, plain, expected, at_grid, route
+        )
         verification.require_close(verified, max_accuracy_drop, min_agreement)
         values = copy.deepcopy(manifest.values)
         for name, v in verified.items():
-            values["domains"][name]["verification"] = v.to_dict()
+            networks_of(values)[name]["verification"] = v.to_dict()
         manifest = Manifest(values)
         manifest.write(hidden, signing_key)
         usage.write(hidden, manifest)

@@ -14,7 +14,7 @@ from keras_mdl_export.private_bits import FULL
 from keras_mdl_export.versions import RUNTIME, set_versions
 
 
-def finish(content, mode, kernels, output, trunk, bits=FULL):
+def finish(content, mode, kernels, output, trunk, bits=FULL, only_trunk=False):
     """One converted network in the form of its mode.
 
     Args:
@@ -24,6 +24,7 @@ def finish(content, mode, kernels, output, trunk, bits=FULL):
         output: `"probabilities"` or `"logits"`.
         trunk: `{layer: kernel}` as the files hold them.
         bits: `PrivateBits` of all else.
+        only_trunk: Whether nothing but the trunk's kernels becomes int8.
 
     Returns:
         A `schema.ModelT`.
@@ -32,7 +33,9 @@ def finish(content, mode, kernels, output, trunk, bits=FULL):
     if mode.unfold:
         weights.unfold_scales(model, kernels)
     if mode.kernels == "int8" and not mode.int8_activations:
-        weights.quantize_kernels(model)
+        weights.quantize_kernels(
+            model, list(trunk.values()) if only_trunk else None
+        )
     weights.dense_as_convolutions(model)
     if bits != FULL:
         coarsen(model, trunk, bits)

@@ -7,6 +7,7 @@ import threading
 
 from keras_mdl_export import runners
 from keras_mdl_export.classifier import Classifier
+from keras_mdl_export.classifiers import Classifiers
 from keras_mdl_export.manifest import FORMS, Manifest
 from keras_mdl_export.reading import check_sha256, read_verified
 
@@ -39,8 +40,9 @@ def load(folder, form=None, threads=1, weight_cache=None, public_key=None):
             manifest (needs `cryptography`); `None`: it need not be signed.
 
     Returns:
-        A mapping from domain names to `Classifier` objects. A domain's files
-        are read at its first image.
+        `Classifiers`, a mapping from domain names to `Classifier` objects;
+        its `route` says which domain an image is of. The files of each are
+        read at its first image.
 
     Raises:
         FileNotFoundError: If there is no manifest or signature, or no form
@@ -66,32 +68,21 @@ def load(folder, form=None, threads=1, weight_cache=None, public_key=None):
         weight_cache = pathlib.Path(weight_cache)
         weight_cache.mkdir(parents=True, exist_ok=True)
     opener = _Opener(folder, manifest, form, threads, weight_cache)
+    scores = manifest.router["scores"] if manifest.router else ()
     return Classifiers(
         {
             name: Classifier(
                 name,
-                domain["classes"],
+                opener.classes(name),
                 manifest.input_shape,
                 manifest.input_dtype,
                 functools.partial(opener.open, name),
                 opener.lock if form == "bundle" else None,
             )
-            for name, domain in manifest.domains.items()
-        }
+            for name in manifest.networks
+        },
+        scores,
     )
-
-
-class Classifiers(dict):
-    """`Classifier` objects by the names of their domains."""
-
-    def __missing__(self, name):
-        raise KeyError(
-            f"Unknown domain: {name!r}. Known domains: "
-            + ", ".join(map(repr, self))
-        )
-
-    def __repr__(self):
-        return f"<Classifiers {list(self.values())}>"
 
 
 def _form(folder, manifest, form):
@@ -106,7 +97,7 @@ def _form(folder, manifest, form):
         return form
     missing = {}
     for form in listed:
-        paths = {p for n in manifest.domains for p in manifest.paths(form, n)}
+        paths = {p for n in manifest.networks for p in manifest.paths(form, n)}
         absent = sorted(p for p in paths if not (folder / p).exists())
         if not absent:
             return form
@@ -127,16 +118,23 @@ class _Opener:
         self._interpreter = None
         self.lock = threading.Lock()
 
+    def classes(self, name):
+        """The names that the scores of a network are of."""
+        network = self._manifest.networks[name]
+        if "scores" in network:
+            return [score["name"] for score in network["scores"]]
+        return network["classes"]
+
     def open(self, name):
-        """A function from one image to the scores of domain `name`."""
+        """A function from one image to the scores of network `name`."""
         manifest, bundle = self._manifest, self._form == "bundle"
         paths = manifest.paths(self._form, name)
         expected = runners.Expected(
             paths[0],
-            list(manifest.domains) if bundle else [name],
+            list(manifest.networks) if bundle else [name],
             manifest.input_shape,
             manifest.input_dtype,
-            len(manifest.domains[name]["classes"]),
+            len(self.classes(name)),
         )
         if bundle and self._interpreter is not None:
             interpreter = self._interpreter
@@ -158,7 +156,9 @@ class _Opener:
         return runners.signature_runner(interpreter, name, expected)
 
     def _complete(self, name, contents):
-        whole = self._manifest.domains[name]["complete"]
+        if self._form == "models":  # read, and so checked, whole
+            return contents[0]
+        whole = self._manifest.networks[name]["complete"]
         if self._form == "packs" and len(contents) > 1:
             from keras_mdl_export.packs import apply_pack
 

@@ -9,6 +9,7 @@ from keras_mdl_export import strict_json
 from keras_mdl_export.manifest_schema import (
     MANIFEST,
     MAX_VERSION,
+    ROUTER,
     SIGNATURE,
     TRUNK,
     check_manifest,
@@ -109,6 +110,16 @@ class Manifest:
         return self.values["domains"]
 
     @property
+    def router(self):
+        """`{"scores", "layer", "files", ...}` of the router, or `None`."""
+        return self.values.get(ROUTER)
+
+    @property
+    def networks(self):
+        """`domains`, and the router under its name, if there is one."""
+        return networks_of(self.values)
+
+    @property
     def trunk(self):
         """`{"sha256", "bytes", "kernels"}` of the shared bytes."""
         return self.values["trunk"]
@@ -129,19 +140,19 @@ class Manifest:
         return self.values["input"]["dtype"]
 
     def forms(self):
-        """The forms in which every domain is there, preferred one first."""
+        """The forms in which everything is there, preferred one first."""
         return tuple(
             form
             for form in FORMS
-            if all(self.paths(form, name) for name in self.domains)
+            if all(self.paths(form, name) for name in self.networks)
         )
 
     def paths(self, form, name):
-        """The files that one domain needs in one form.
+        """The files that one domain, or the router, needs in one form.
 
         Args:
             form: One of `FORMS`.
-            name: A domain.
+            name: A key of `networks`.
 
         Returns:
             A tuple of paths, in the order in which they are put together:
@@ -149,7 +160,7 @@ class Manifest:
             base of the others' packs needs no pack, only that model. Empty
             if the export does not have the domain in this form.
         """
-        domain = self.domains[name]
+        domain = self.networks[name]
         files = domain["files"]
         found = {
             "models": (files.get("model"),),
@@ -174,6 +185,12 @@ class Manifest:
             if "pack" in d["files"]
         )
         return path is not None and path in bases
+
+
+def networks_of(values):
+    """`{name: entry}` of the domains and the router in a manifest's values."""
+    more = {ROUTER: values[ROUTER]} if ROUTER in values else {}
+    return {**values["domains"], **more}
 
 
 def next_version(folder, version=None):

@@ -16,6 +16,7 @@ from keras_mdl_export.strict_json import (
 
 FORMAT = "keras_mdl.export/2"
 TRUNK = "parts/trunk.bin"
+ROUTER = "router"  # the name of its network: of no domain beside it
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 MAX_FILE = 2**30
 MAX_VERSION = 2**53 - 1  # what every JSON reader can hold
@@ -88,6 +89,18 @@ _domain = record(
         "verification": table(text(), nullable(number())),
     },
 )
+_router = record(
+    {
+        "layer": text(),
+        "rejected": number(above=0.0),
+        "scores": list_of(
+            record({"name": _name, "threshold": number()}), 1, _MAX_ITEMS
+        ),
+        "files": record({}, dict.fromkeys(("model", "prefix", "pack"), _path)),
+        "complete": digest_schema,
+    },
+    {"pack_base": _path, "verification": table(text(), nullable(number()))},
+)
 _manifest = record(
     {
         "format": choice(FORMAT),
@@ -108,7 +121,8 @@ _manifest = record(
         "files": table(_path, digest_schema),
         "domains": table(_name, _domain, least=1),
         "bundle": nullable(_path),
-    }
+    },
+    {"router": _router},
 )
 
 
@@ -136,6 +150,8 @@ def check_manifest(values):
         used = set()
         for name, domain in values["domains"].items():
             _check_domain(domain, f"domains.{name}", files, trunk, used)
+        if "router" in values:
+            _check_router(values, files, trunk, used)
         if values["bundle"] is not None:
             _listed(values["bundle"], "bundle", files, used)
     except ValueError as error:
@@ -165,11 +181,28 @@ def _check_kernel(kernel, room, where):
 def _check_domain(domain, where, files, trunk, used):
     check_classes(domain["classes"], f"{where}.classes")
     roles, complete = domain["files"], domain["complete"]
-    for role, path in roles.items():
-        _listed(path, f"{where}.files.{role}", files, used)
+    _check_files(domain, where, files, trunk, used)
     if "model" in roles:
         model = files[roles["model"]]
         _same(model, complete, f"files.{roles['model']}", f"{where}.complete")
+
+
+def _check_router(values, files, trunk, used):
+    if ROUTER in map(str.lower, values["domains"]):
+        refuse("domains", f"others than the router's name, {ROUTER!r}", ROUTER)
+    scored = [score["name"] for score in values["router"]["scores"]]
+    if missing := [n for n in values["domains"] if n not in scored]:
+        refuse("router.scores", "a score of each domain", missing)
+    if len(set(scored)) < len(scored):
+        refuse("router.scores", "names that differ", scored)
+    # (A `model` of the router ends in the part of the trunk that it uses.)
+    _check_files(values["router"], "router", files, trunk, used)
+
+
+def _check_files(network, where, files, trunk, used):
+    roles, complete = network["files"], network["complete"]
+    for role, path in roles.items():
+        _listed(path, f"{where}.files.{role}", files, used)
     if "prefix" in roles:
         parts = [roles[k] for k in ("prefix", "labels") if k in roles]
         size = sum(files[p]["bytes"] for p in parts) + trunk["bytes"]
@@ -177,7 +210,7 @@ def _check_domain(domain, where, files, trunk, used):
             expected = f"{size}, as prefix, trunk and labels together"
             refuse(f"{where}.complete.bytes", expected, complete["bytes"])
     if "pack" in roles:
-        _listed(domain.get("pack_base"), f"{where}.pack_base", files, None)
+        _listed(network.get("pack_base"), f"{where}.pack_base", files, None)
 
 
 def _listed(path, where, files, used):

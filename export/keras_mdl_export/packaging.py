@@ -16,7 +16,7 @@ from keras_mdl_export.flatbuffer import (
     unpack,
 )
 from keras_mdl_export.manifest import Manifest
-from keras_mdl_export.manifest_schema import FORMAT, TRUNK
+from keras_mdl_export.manifest_schema import FORMAT, ROUTER, TRUNK
 from keras_mdl_export.metadata import (
     METADATA_NAME,
     labels_zip,
@@ -41,6 +41,7 @@ def write(
     forms,
     pack_base,
     private,
+    router=None,
 ):
     """Writes the chosen forms and the manifest that binds them.
 
@@ -60,6 +61,7 @@ def write(
         forms: Which to write.
         pack_base: A domain, or `None` for the trunk.
         private: `{domain: choosing.Chosen}`.
+        router: A `routed.Routed`, finished, or `None`.
 
     Returns:
         The `Manifest`, written.
@@ -101,8 +103,22 @@ def write(
             "private_bits": private[name].to_dict(),
             "verification": {},
         }
+    networks, more = dict(entries), {}
+    if router is not None:
+        tree, used = router.tree, router.shared
+        trees = {**trees, ROUTER: tree}
+        content = complete[ROUTER] = _packed("the router", tree, arrays)
+        found = {}
+        if "models" in forms:  # without what it does not use of the trunk
+            alone = _packed("the router", tree, list(map(as_bytes, used)))
+            found["model"] = add(f"models/{ROUTER}.tflite", alone)
+        if "parts" in forms:
+            prefix = content[: len(content) - len(trunk)]
+            found["prefix"] = add(f"parts/{ROUTER}.prefix", prefix)
+        entry = {**router.entry, "files": found, "complete": digest(content)}
+        networks[ROUTER] = more[ROUTER] = entry
     if "packs" in forms:
-        _add_packs(add, entries, complete, trunk, pack_base)
+        _add_packs(add, networks, complete, trunk, pack_base)
     if "bundle" in forms:
         add(BUNDLE, _packed("the bundle", bundle.merge(trees), arrays))
     manifest = Manifest(
@@ -129,6 +145,7 @@ def write(
             "files": files,
             "domains": entries,
             "bundle": BUNDLE if "bundle" in forms else None,
+            **more,
         }
     )
     manifest.write(folder)  # for the loader that verifies

@@ -22,6 +22,8 @@ class ExportReport:
             (part of the trunk), `unshared` (`{layer: reason}`) and the fields
             of its `Verification`.
         notes: What else was done, or should be known; lines of text.
+        router: `None`, or of the router: `prefix` and `model` bytes, as far
+            as there are any, and the fields of its `Verification`.
     """
 
     folder: pathlib.Path
@@ -29,6 +31,7 @@ class ExportReport:
     sizes: dict
     domains: list
     notes: tuple = ()
+    router: dict | None = None
 
     @classmethod
     def of(cls, folder, manifest, notes=()):
@@ -77,7 +80,12 @@ class ExportReport:
             {k: v for k, v in sizes.items() if v},
             rows,
             tuple(notes),
-        )
+            manifest.router and {
+                **{role: files[path]["bytes"]
+                   for role, path in manifest.router["files"].items()},
+                **manifest.router["verification"],
+            },
+        )  # fmt: skip
 
     def to_dict(self):
         """Plain values for JSON."""
@@ -87,6 +95,7 @@ class ExportReport:
             "sizes": dict(self.sizes),
             "domains": [dict(d) for d in self.domains],
             "notes": list(self.notes),
+            "router": self.router,
         }
 
     def __str__(self):
@@ -133,6 +142,14 @@ class ExportReport:
                     "createScaledBitmap): train with Preprocess.photos, or "
                     "shrink as USAGE.md does"
                 )
+        if self.router is not None:
+            own = self.router.get("prefix", self.router.get("model"))
+            lines.append(
+                f"router: {_size(own)}; sends "
+                f"{_percent(self.router['accuracy'])} of the images to their "
+                f"domain ({_percent(self.router['accuracy_keras'])} in Keras), "
+                f"the same way as Keras {_percent(self.router['agreement'])}"
+            )
         lines += self.notes
         return "\n".join(lines)
 

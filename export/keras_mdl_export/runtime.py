@@ -9,6 +9,8 @@ import pathlib
 import numpy as np
 
 from keras_mdl_export.loading import load
+from keras_mdl_export.manifest_schema import ROUTER
+from keras_mdl_export.verification import compare
 
 _FORMS_ON = 8  # images on which other forms must repeat the first, bit by bit
 
@@ -47,10 +49,47 @@ def run_all(folder, forms, images, work):
         return {name: found[f"arr_{i}"] for i, name in enumerate(images)}
 
 
+def run_verified(
+    folder, forms, work, images, plain, expected, at_grid, route=None
+):
+    """Runs an export beside what the Keras model answers.
+
+    Args:
+        folder, forms, work: As for `run_all`.
+        images: `{domain: (images, labels or None)}`.
+        plain: `{domain: images}`, those that were shrunk otherwise as well.
+        expected, at_grid: What the model answers; see `verification.compare`.
+        route: A `Routed`, or `None`.
+
+    Returns:
+        `{domain: Verification}`; the router's under its name.
+    """
+    pixels = {
+        name: np.concatenate([x, plain[name]] if name in plain else [x])
+        for name, (x, _) in images.items()
+    }
+    if route is not None:
+        pixels[ROUTER] = np.concatenate([x for x, _ in images.values()])
+    outputs = run_all(folder, forms, pixels, work)
+    verified = {
+        name: compare(
+            expected[name],
+            at_grid[name],
+            outputs[name][: len(x)],
+            labels,
+            outputs[name][len(x) :] if name in plain else None,
+        )
+        for name, (x, labels) in images.items()
+    }
+    if route is not None:
+        verified[ROUTER] = route.verified(images, outputs[ROUTER])
+    return verified
+
+
 def run_forms(folder, forms, domains, work):
     """What `run_all` does in another process: images.npz to outputs.npz."""
     images = np.load(pathlib.Path(work, "images.npz"))
-    first, *others = [load(folder, form) for form in forms]
+    first, *others = [load(folder, form).networks for form in forms]
     outputs = []
     for i, name in enumerate(domains):
         x = images[f"arr_{i}"]

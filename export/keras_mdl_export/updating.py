@@ -93,7 +93,8 @@ def update(root, incoming, form=None, public_key=None):
     _write(hidden / MANIFEST, read_bounded(incoming, MANIFEST, MAX_BYTES))
     # The bytes that were verified, run once each.
     image = np.zeros(manifest.input_shape[1:], manifest.input_dtype)
-    for classifier in load(hidden, form, public_key=public_key).values():
+    loaded = load(hidden, form, public_key=public_key)
+    for classifier in loaded.networks.values():
         classifier(image)
     _sync(hidden)
     new = root / str(manifest.version)
@@ -151,7 +152,7 @@ def _gathered(manifest, form, sources):
     for choice in (form,) if form else manifest.forms():
         wanted = {
             path
-            for name in manifest.domains
+            for name in manifest.networks
             for path in manifest.paths(choice, name)
         }
         found = {path: _found(manifest.files[path], sources) for path in wanted}

@@ -54,7 +54,7 @@ def usage_text(manifest):
     forms = {}
     for form in FORMS:
         if paths := {
-            p for n in values["domains"] for p in manifest.paths(form, n)
+            p for n in manifest.networks for p in manifest.paths(form, n)
         }:
             forms[form] = paths
     # The first domain is the example.
@@ -90,6 +90,7 @@ def usage_text(manifest):
         model=model,
         urls=f"/{model.rpartition('/')[0]}/*",
         trunk=TRUNK,
+        router=manifest.router,
         bundle=manifest.bundle or "",
         rebuilt=[
             (
@@ -97,7 +98,7 @@ def usage_text(manifest):
                 d["complete"]["sha256"],
                 ", ".join(f'"{p}"' for p in manifest.paths("parts", name)),
             )
-            for name, d in values["domains"].items()
+            for name, d in manifest.networks.items()
         ],
     )
     return re.sub(r"\n{3,}", "\n\n", text)

@@ -40,7 +40,7 @@ def int8_grid(kernel):
     return integers.astype(np.int8).reshape(kernel.shape), scales
 
 
-def quantize_kernels(model):
+def quantize_kernels(model, only=None):
     """Mode `dyn_conv`: int8 kernels of convolutions and dense layers.
 
     Activations stay float32; the runtime quantizes the input of such a layer
@@ -49,7 +49,9 @@ def quantize_kernels(model):
 
     Args:
         model: A `schema.ModelT`, changed in place.
+        only: int8 kernels: no others are quantized. Default: all are.
     """
+    only = only and {kernel.tobytes() for kernel in only}
     for graph in model.subgraphs:
         for op in graph.operators:
             if code_of(model, op) not in _INT8_KERNEL:
@@ -58,6 +60,8 @@ def quantize_kernels(model):
             if tensor.type != schema.TensorType.FLOAT32:
                 continue  # of two operators: done
             integers, scales = int8_grid(data_of(model, tensor))
+            if only is not None and integers.tobytes() not in only:
+                continue
             set_data(model, tensor, integers)
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.scale = scales
@@ -83,10 +87,8 @@ def dense_as_convolutions(model):
         operators = []
         for op in graph.operators:
             dense = code_of(model, op) == _OPS.FULLY_CONNECTED
-            if dense and scales_of(graph.tensors[op.inputs[1]]) > 1:
-                operators += _as_convolution(model, graph, op)
-            else:
-                operators.append(op)
+            many = dense and scales_of(graph.tensors[op.inputs[1]]) > 1
+            operators += _as_convolution(model, graph, op) if many else [op]
         graph.operators = operators
 
 
@@ -241,10 +243,7 @@ def _halved(model, graph, index):
         values = np.zeros(tensor.shape, np.float32)
     stored = add_tensor(model, graph, values.shape, values.astype(np.float16))
     floats = add_tensor(model, graph, values.shape)
+    options = schema.DequantizeOptionsT()
     return floats, make_operator(
-        model,
-        _OPS.DEQUANTIZE,
-        [stored],
-        [floats],
-        schema.DequantizeOptionsT(),
+        model, _OPS.DEQUANTIZE, [stored], [floats], options
     )

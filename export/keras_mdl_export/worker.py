@@ -42,6 +42,23 @@ def convert_domains(folder, module, domains, input_dtype):
         (folder / f"{name}.tflite").write_bytes(content)
 
 
+def convert_router(folder, module, input_dtype):
+    """Converts a router: router.safetensors and router.keras, of its base."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras_mdl
+    from keras_mdl.routing import Router, router_network
+
+    importlib.import_module(module)
+    folder = pathlib.Path(folder)
+    tempfile.tempdir = str(folder)
+    router = Router.load(folder / "router.safetensors")
+    model = keras_mdl.load_model(folder / "router.keras")
+    network = router_network(router, model[router.base])
+    content = convert(network, "router", input_dtype)
+    (folder / "router.tflite").write_bytes(content)
+
+
 def convert(view, name, input_dtype, calibration=None):
     """One domain's network as a TFLite file that computes logits.
 

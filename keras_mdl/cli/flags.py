@@ -65,6 +65,10 @@ Evaluated = _told(
 ModelOut = _written(".keras", "the model")
 TrainedOut = _written(".keras", "the model", " (required but with --check)")
 DomainOut = _written(".safetensors", "the domain")
+RouterOut = _written(".safetensors", "the router")
+RouterFile = _told(
+    pathlib.Path, "NAME.safetensors of `keras-mdl route`, fitted on this model"
+)
 ResultsOut = _written(".json", "the file")
 Table = _told(
     Annotated[pathlib.Path, Parameter(validator=_ends_in(".csv"))],

@@ -254,6 +254,16 @@ def fitted(
     return round(seconds, 1)
 
 
+def open_router(path, loaded):
+    """The `Router` of a file, for a loaded model."""
+    from keras_mdl.routing import Router
+
+    with bad_input():
+        router = Router.load(path)
+        router.require(loaded)
+    return router
+
+
 def open_image(path):
     """An image file as uint8 RGB; `InputError` with its name if it is none."""
     from keras_mdl.data.pixels import READ_ERRORS, rgb_from_file

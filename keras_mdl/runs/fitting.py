@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_mdl.data import Preprocess, SetEpoch, from_arrays, published_pipeline
+from keras_mdl.domains import Domain
 from keras_mdl.training import balanced_weights, train
 
 _EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
@@ -291,6 +292,20 @@ def probabilities(view, domain, images, size):
         "images", preprocess=Preprocess.default(size), dtype=_dtype(view)
     )
     return np.exp(_log_softmax(view.predict(loader, verbose=0)))
+
+
+def fitted_pixels(images, size):
+    """Images at hand as a network takes them: uint8 `(n, size, size, 3)`.
+
+    Args:
+        images: List of uint8 arrays `(h, w, 3)` of any sizes.
+        size: Side of the images that the network takes.
+    """
+    data = from_arrays(Domain("images", 2), {"images": (images, None)})
+    found = data.batches(
+        "images", preprocess=Preprocess.default(size), dtype="uint8"
+    )
+    return np.concatenate([np.asarray(x) for x in found])
 
 
 def pictures(data, split, indices, side):

@@ -14,6 +14,7 @@ def export(
     data: flags.Specs,
     out: pathlib.Path,
     leave_out: list[str] | None = None,
+    router: flags.RouterFile | None = None,
     mode: str = "dyn_conv",
     forms: list[str] | None = None,
     input_dtype: Literal["uint8", "float32"] = "uint8",
@@ -46,6 +47,7 @@ def export(
         out: folder to write; it appears when everything is verified
         leave_out: domains of the model that are not exported, as the one that
             a pretrained trunk comes with
+        router: exported too: which domain an image is of, or none
         mode: dyn_conv: int8 kernels, float activations; int8: int8
             throughout; float16, float32: shared with BatchNorm unfolded;
             float16_folded, float32_folded: nothing shared
@@ -84,12 +86,14 @@ def export(
         found = _data_of_all(console, saved, exported, data, size, reading)
         exporting = backend.quiet_import("keras_mdl.runs.exporting")
         exporting.require_export()
-        loaded = saved.load()
+        whole = loaded = saved.load()
+        router = router and inputs.open_router(router, whole)
         for name in leave_out or ():
             loaded = loaded.without_domain(name)
         from keras_mdl_export import checks, manifest, modes, signing
         from keras_mdl_export.given_images import MIN_CALIBRATION
         from keras_mdl_export.private_bits import check_private
+        from keras_mdl_export.routed import check_router
 
         with bad_input(version="--export-version"):
             key = signing_key and signing_key.read_bytes()
@@ -102,6 +106,8 @@ def export(
                 loaded, mode, input_dtype, output, forms, pack_base
             )
             checks.check_model(loaded)
+            if router is not None:
+                check_router(router, whole, list(loaded))
         if chosen.int8_activations:
             for name, one in found.items():
                 images = min(calibration_images, one.size("train"))
@@ -113,12 +119,15 @@ def export(
                         f"{images} of {name!r}"
                     )
         report = exporting.export_with_data(
-            loaded,
+            # A router may look through the network of one that is left out.
+            loaded if router is None else whole,
             found,
             out,
             size,
             calibration_images,
             verify_images,
+            domains=exported,
+            router=router,
             mode=mode,
             forms=forms,
             input_dtype=input_dtype,
