@@ -1,4 +1,4 @@
-"""Makes what Keras would make while it traces the first training step."""
+"""What is done before the first training step."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,3 +45,12 @@ def _one(batch):
         lambda t: keras.ops.zeros([1, *(n or 1 for n in t.shape[1:])], t.dtype),
         batch,
     )
+
+
+def cpu_tensorflow():
+    """Whether TensorFlow computes, and on no GPU."""
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")

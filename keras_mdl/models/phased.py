@@ -8,7 +8,7 @@ import keras
 
 from keras_mdl import devices
 from keras_mdl.models import weight_files
-from keras_mdl.models.first_step import make_variables
+from keras_mdl.models.first_step import cpu_tensorflow, make_variables
 from keras_mdl.models.freezing import PHASES, format_plan, get_plan
 from keras_mdl.models.keras_files import save_atomically
 from keras_mdl.models.logits import expects_logits, metric_of_logits
@@ -300,7 +300,7 @@ class PhasedModel(keras.Model):
                 kwargs[name] = keras.tree.map_structure(
                     metric_of_logits, kwargs[name]
                 )
-        if kwargs.get("jit_compile", "auto") == "auto" and _cpu_tensorflow():
+        if kwargs.get("jit_compile", "auto") == "auto" and cpu_tensorflow():
             kwargs["jit_compile"] = False
         super().compile(optimizer, loss, *args, **kwargs)
 
@@ -322,7 +322,6 @@ class PhasedModel(keras.Model):
     # On JAX Keras takes the variables' values away while it runs, and some
     # errors (a wrong shape, Ctrl-C in `predict`) would leave them lost: with
     # the trunk, for every domain in memory.
-
     def _purge_model_variables(self, *args, **kwargs):
         pass  # the buffers are donated anyway, where they are
 
@@ -444,11 +443,3 @@ class PhasedModel(keras.Model):
             return super().summary(*args, **kwargs)
         with self.flags():
             return super().summary(*args, **kwargs)
-
-
-def _cpu_tensorflow():
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_physical_devices("GPU")
