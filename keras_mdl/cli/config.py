@@ -5,7 +5,7 @@ import dataclasses
 from keras_mdl.cli.errors import InputError
 
 # What is about one call and not about its result.
-_NOT_SETTINGS = ("overwrite", "console")
+_NOT_SETTINGS = ("overwrite", "resume", "console")
 
 
 def settings_of(arguments):

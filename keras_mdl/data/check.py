@@ -1,6 +1,5 @@
 """`check`: what is wrong with the images, said before a training is."""
 
-import hashlib
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_mdl.data.domain_data import DomainData
+from keras_mdl.data.sources import image_digest
 from keras_mdl.data.swapped import swapped_classes
 
 FEW = 10  # training images of a class
@@ -155,7 +155,7 @@ def _copies(data, labelled):
         source, labels = data.images(split), labelled.get(split)
         for i in range(len(source)):
             label = None if labels is None else int(labels[i])
-            places[_digest(source, i)].append((split, label, i))
+            places[image_digest(source, i)].append((split, label, i))
     several = [p for p in places.values() if len(p) > 1]
 
     def name(place):
@@ -201,15 +201,6 @@ def _copies(data, labelled):
             "copies",
             f"pictures that occur twice in their class: {pairs(within)}",
         )
-
-
-def _digest(source, index):
-    if hasattr(source, "digest"):
-        return source.digest(index)
-    image = np.ascontiguousarray(source[index])
-    found = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
-    found.update(image)
-    return found.digest()
 
 
 def _counted(items):

@@ -1,7 +1,11 @@
 """`train`, `add-domain`: what they write, and that nothing else changes."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import keras
 import pytest
@@ -175,6 +179,64 @@ def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):
     assert err.strip().endswith("error: interrupted")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
+
+
+# The command, dying at its twelfth step.
+KILLED = """
+import os, signal, sys
+import tiny
+from keras_mdl.cli import main
+from keras_mdl.runs import networks, time_left
+networks.NETWORKS = {"resnet26": tiny.tiny_network}
+class Dies(time_left.TimeLeft):
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        if self._step == 12:
+            os.kill(os.getpid(), signal.SIGKILL)
+time_left.TimeLeft = Dies
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "add-domain"])
+def test_killed_and_resumed_it_ends_as_it_would_have(
+    run, base, images, tmp_path, command
+):
+    argv = {
+        "train": ["--data", images["colours"], "--size", SIZE],
+        "add-domain": [base, "--data", images["shades"]],
+    }[command]
+    argv = [command, *argv, "--epochs", 9, "--batch-size", 8, "--ema", 0.9,
+            "--dropout", 0.5]  # fmt: skip
+    whole, path = tmp_path / "whole.keras", tmp_path / "m" / "m.keras"
+    path.parent.mkdir()
+    status, _, err = run(*argv, "--out", whole)
+    assert status == 0, err
+    argv = [str(a) for a in (*argv, "--out", path)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *argv],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = path.with_name("m.keras.resume.npz")
+    assert left.exists()
+    for more, message in (
+        ((), "was interrupted: go on with it (--resume)"),
+        (("--resume", "--learning-rate", 0.5), "differs in learning_rate"),
+        (("--resume", "--seed", 1), "differs in"),
+    ):
+        status, _, err = run(*argv, *more)
+        assert status == 2, err
+        assert message in err
+    status, _, err = run(*argv, "--resume")
+    assert status == 0, err
+    assert load_model(path).fingerprint() == load_model(whole).fingerprint()
+    names = ["m.keras", "m.keras.card.md", "m.keras.run.yaml"]
+    assert sorted(p.name for p in path.parent.iterdir()) == names
+    card = path.with_name(names[1]).read_text()
+    assert "9 epochs" in card
+    assert "--resume" not in card
 
 
 def test_a_slot_can_be_over_parameterised(run, base, images, tmp_path):
