@@ -86,7 +86,7 @@ def sharing_table():
     numbers = [mean(int(r["parameters_private"]) for r in m) for m in by_method]
     lines.append(
         [
-            "numbers of its own, head included (mean)",
+            "parameters of its own, head included (mean)",
             "",
             *(f"{n:,.0f}" for n in numbers),
         ]
@@ -184,13 +184,13 @@ def soft_table():
             line += ["-", "-"]
         lines.append(line)
     return markdown(
-        ["layers", "trains", "start", *domains, "mean", "folded, mean",
+        ["layers", "trains", "start", *domains, "mean", "collapsed, mean",
          "variation"],
         lines,
         "First row: validation accuracy of the hard slots. All others: change "
         "against it in points, mean over seeds "
         f"{', '.join(sorted(distinct(rows, 'seed')))}, ± half the range "
-        "between them. Folded: gates replaced by their mean weights. "
+        "between them. Collapsed: gates replaced by their mean weights. "
         "Variation: the largest over layers, domains and seeds. "
         f"W{_network(rows[0]).format(',')}, {len(domains)} target domains, "
         f"{_seen(rows)} training images each.",
