@@ -223,7 +223,7 @@ def test_format_table():
 
 
 def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
-    told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates folded"
+    told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates collapsed"
     page = " ".join(page.split())
     assert told in page
     assert "vary by 4.0 % of their size" in page

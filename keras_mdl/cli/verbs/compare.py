@@ -43,8 +43,8 @@ def compare(
     base: recipe; of data: flip, validation_fraction, on_bad_image, data_dir,
     download; of each method: learning_rate, weight_decay, momentum,
     batch_size, epochs, cosine, optimizer_name, balance, ema, precision.
-    Without them all methods train as the recipe says, which does not suit all of them: a head alone
-    wants a larger learning rate.
+    Without them all methods train as the recipe says, which does not suit all
+    of them: a head alone wants a larger learning rate.
 
     Args:
         file: what to compare, FILE.yaml
