@@ -24,7 +24,11 @@ def open_data(
     for spec in specs:  # before anything is loaded for it
         path = spec.rpartition("=")[2].removeprefix("folder:")
         if ":" not in path and not any(map(os.path.isdir, (path, spec))):
-            raise InputError(f"No such folder: {path}. --data takes {SPEC}")
+            found = "is a file" if os.path.exists(path) else "is not there"
+            raise InputError(
+                f"Expected a folder of images: {path} {found}. --data takes "
+                f"{SPEC}"
+            )
     from keras_mdl.data import load
     from keras_mdl.data.specs import options_of, reads_tfds
 

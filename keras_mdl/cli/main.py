@@ -134,7 +134,12 @@ def _parsed(app, tokens):
         command = next((t for t in tokens if t in VERBS), None)
         message = str(error)
         if isinstance(error, cyclopts.MissingArgumentError):
-            message = f"required: {error.argument.name}"
+            name = error.argument.name
+            message = f"required: {name}"
+            if name in tokens:
+                message = f"{name} needs a value"
+            elif error.argument.index == 0:
+                message = f"required: {name.removeprefix('--').upper()}"
         elif isinstance(error, cyclopts.UnknownOptionError) and command:
             known = ", ".join(f"--{f}" for f in _flags(app, command))
             message += f" Known options: {known}"

@@ -150,6 +150,8 @@ def reserved(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             held.acquire()
         except filelock.Timeout as error:
+            if not os.path.exists(held.lock_file):
+                raise InputError(f"Nothing can be written to {path}") from error
             raise InputError(
                 f"Another command is writing {path} at this moment: choose "
                 "another --out, or wait for it"

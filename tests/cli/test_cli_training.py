@@ -11,6 +11,7 @@ import keras
 import pytest
 import tiny
 import yaml
+from PIL import Image
 
 from keras_mdl import load_model
 from keras_mdl.runs.isolation import IsolationTable
@@ -237,6 +238,33 @@ def test_killed_and_resumed_it_ends_as_it_would_have(
     card = path.with_name(names[1]).read_text()
     assert "9 epochs" in card
     assert "--resume" not in card
+
+
+@pytest.mark.parametrize("of", ["train", "add-domain"])
+def test_find_rate_writes_a_picture_and_no_model(
+    run, base, images, tmp_path, of
+):
+    model = [base] if of == "add-domain" else ["--size", SIZE]
+    argv = ["find-rate", *model, "--data", images["shades"], "--steps", 12,
+            "--batch-size", 8, "--out", tmp_path / "r.png"]  # fmt: skip
+    before = base.read_bytes()
+    status, out, err = run(*argv, "--json")
+    assert status == 0, err
+    result = json.loads(out)
+    assert f"suggested: --learning-rate {result['suggested']:.2g}" in err
+    assert base.read_bytes() == before
+    with Image.open(tmp_path / "r.png") as picture:
+        assert picture.size[0] > 500
+    rows = (tmp_path / "r.csv").read_text().splitlines()
+    assert rows[0] == "rate,loss,smoothed"
+    assert len(rows) == result["steps"] + 1
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["r.csv", "r.png", "r.png.run.yaml"]
+    (tmp_path / "r.png").unlink()
+    (tmp_path / "r.png.run.yaml").unlink()
+    status, _, err = run(*argv)
+    assert status == 2
+    assert "r.csv exists already" in err
 
 
 def test_a_slot_can_be_over_parameterised(run, base, images, tmp_path):

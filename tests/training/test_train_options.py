@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tiny
 
-from keras_mdl.training import find_rate, get_recipe, train
+from keras_mdl.training import RateTest, find_rate, get_recipe, train
 
 QUICK = get_recipe("quick-domain").replace(epochs=3, batch_size=4)
 OWN = "domains/b"
@@ -100,12 +100,22 @@ def test_a_rate_is_found_on_a_copy():
     assert len(found.rates) < 40  # it did not go on for nothing
     steps = np.diff(np.log(found.rates))
     np.testing.assert_allclose(steps, np.log(1e8) / 39)
-    best = found.rates[int(np.argmin(found.smoothed))]
-    assert found.suggested == best / 10
+    assert 3 * found.suggested in found.rates
     few = find_rate(view, QUICK, images, 1e-7, 1e-6, 10)
     assert len(few.rates) == 10
     with pytest.raises(ValueError, match="low < high and 10 steps"):
         find_rate(view, QUICK, images, 1e-2, 1e-3)
+
+
+def test_the_suggestion_is_before_the_end_of_the_fall():
+    rates = tuple(10.0 ** np.arange(-5, 1, 0.05))
+    fall = np.clip(np.log10(rates) + 3.5, 0, 2)  # from 3e-4 to 3e-2
+    noise = np.random.default_rng(0).normal(0, 0.02, len(rates))
+    losses = tuple(3 - fall + noise)
+    found = RateTest(rates, losses, tuple(3 - fall))
+    assert found.suggested == pytest.approx(10**-1.7 / 3, rel=0.15)
+    assert found.conclusive
+    assert not RateTest(rates, tuple(3 + noise), tuple(3 + noise)).conclusive
 
 
 @pytest.mark.parametrize(

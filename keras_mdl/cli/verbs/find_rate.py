@@ -17,7 +17,7 @@ def find_rate(
     out: Annotated[pathlib.Path, flags.ending(".png")],
     low: flags.PositiveFloat = 1e-5,
     high: flags.PositiveFloat = 1.0,
-    steps: flags.PositiveInt = 100,
+    steps: flags.PositiveInt = 200,
     name: str | None = None,
     method: str = "pointwise_sharing",
     init_from: str | None = None,
@@ -36,9 +36,9 @@ def find_rate(
 
     Without MODEL for `train`, with MODEL for `add-domain`, which the flags
     are those of. A copy trains on training images under a rate that grows
-    from --low to --high; a tenth of the rate with the smallest loss is
-    suggested (--learning-rate). The picture shows the losses; their table
-    goes to NAME.csv. No model is written or changed.
+    from --low to --high; a third of the rate by which most of the loss's fall
+    is over is suggested (--learning-rate). The picture shows the losses;
+    their table goes to NAME.csv. No model is written or changed.
 
     Args:
         out: picture to write, NAME.png
@@ -84,7 +84,12 @@ def find_rate(
     rows = zip(test.rates, test.losses, test.smoothed, strict=True)
     write_csv(table, [dict(zip(columns, row, strict=True)) for row in rows])
     write_rate_figure(out, test)
-    if not test.diverged:
+    if not test.conclusive:
+        console.warn(
+            "the loss fell by no more than batches differ, so the suggestion "
+            "is a guess: take more --steps or a larger --batch-size"
+        )
+    elif not test.diverged:
         console.warn(f"the loss still fell at --high {high}: try a higher one")
     console.say(
         f"\nwrote the losses to {table}\nsuggested: --learning-rate "
@@ -93,6 +98,7 @@ def find_rate(
     )
     return {
         "suggested": test.suggested,
+        "conclusive": test.conclusive,
         "diverged": test.diverged,
         "steps": len(test.rates),
         "table": str(table),
