@@ -179,15 +179,17 @@ def pictures(folder, colours):
             picture.save(folder / name / f"{i}.png")
 
 
-def run(command, folder):
-    """`(status, seconds, message)` of a command."""
+def run(command, folder, everything=False):
+    """`(status, seconds, message or everything said)` of a command."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", "keras_mdl", *shlex.split(command)],
         cwd=folder, capture_output=True, text=True, check=False,
     )  # fmt: skip
     seconds = time.perf_counter() - start
-    return done.returncode, seconds, done.stderr.strip()
+    text = done.stdout + done.stderr if everything else done.stderr
+    text = text.replace(f"{folder}/", "")  # where that is, is no matter
+    return done.returncode, seconds, text.strip()
 
 
 def main():

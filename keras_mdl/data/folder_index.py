@@ -60,7 +60,7 @@ def folder_index(root: Path) -> FolderIndex:
         raise ValueError(
             f"{str(train)!r} must hold one folder per class, at least two. "
             f"Received: folders {index.classes}, other files "
-            f"{_listed(p.name for p in _entries(train) if not p.is_dir())}"
+            f"{_listed(p.name for p in _entries(train) if not p.is_dir()) or 0}"
         )
     images = extensions()
     places = {}
