@@ -28,9 +28,9 @@ class RateTest:
 
     @property
     def suggested(self):
-        """A third of the rate at which most of the fall is over (90 %)."""
+        """A tenth of the rate at which most of the fall is over (90 %)."""
         low = self._start - 0.9 * (self._start - min(self.smoothed))
-        return self.rates[int(np.argmax(np.array(self.smoothed) <= low))] / 3
+        return self.rates[int(np.argmax(np.array(self.smoothed) <= low))] / 10
 
     @property
     def conclusive(self):

@@ -36,7 +36,7 @@ def find_rate(
 
     Without MODEL for `train`, with MODEL for `add-domain`, which the flags
     are those of. A copy trains on training images under a rate that grows
-    from --low to --high; a third of the rate by which most of the loss's fall
+    from --low to --high; a tenth of the rate by which most of the loss's fall
     is over is suggested (--learning-rate). The picture shows the losses;
     their table goes to NAME.csv. No model is written or changed.
 
