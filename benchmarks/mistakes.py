@@ -81,7 +81,7 @@ MISTAKES = (
      "notes.txt"),
     ("misspelt recipe", TRAIN + "--recipe quick", "quick-base"),
     ("misspelt network", TRAIN + "--network resnet50", "resnet26"),
-    ("size that does not fit", TRAIN + "--size 20", "divisible by 8"),
+    ("size that does not fit", TRAIN + "--size 20", "in --size must be"),
     ("no model named", "add-domain --data photos/shades --out m.keras",
      "required: MODEL"),
     ("model that is not there",

@@ -80,7 +80,7 @@ def ready_to_train(
         side = _SIZE if side == 0 else side
     if dropout is None:
         dropout = chosen.dropout(name)
-    with bad_input():
+    with bad_input(input_shape="size"):
         model = build_network(
             network, [found.domain], side, width, dropout, depthwise or "plain"
         )
