@@ -45,7 +45,7 @@ def methods_table(name):
     ]
     return markdown(
         ["validation accuracy, %", *found.domains, "mean", "S",
-         "numbers of its own", "adds kB", "MMACs", "s"],
+         "parameters of its own", "adds kB", "MMACs", "s"],
         lines,
         f"Mean over seeds {', '.join(map(str, sorted(found.seeds)))}, ± half "
         "the range between them; all methods "

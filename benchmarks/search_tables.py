@@ -32,7 +32,7 @@ def search_table():
         ["", "parameters", "ratio", "MACs", "kB", "mean accuracy, %", *domains],
         lines,
         "Parameters of all domains together, shared ones once, norms in, "
-        "classifiers not; their ratio to the backbone of `single_path`; "
+        "heads not; their ratio to the backbone of `single_path`; "
         "multiply-accumulates summed over the domains; about what one export "
         "stores (by rule, not measured); validation accuracy in percent, mean "
         f"over seeds ± half the range. Seeds: {count}. "

@@ -87,7 +87,7 @@ def sharing_table():
     numbers = [mean(int(r["parameters_private"]) for r in m) for m in by_method]
     lines.append(
         [
-            "numbers of its own, head included (mean)",
+            "parameters of its own, head included (mean)",
             "",
             *(f"{n:,.0f}" for n in numbers),
         ]
@@ -185,13 +185,13 @@ def soft_table():
             line += ["-", "-"]
         lines.append(line)
     return markdown(
-        ["layers", "trains", "start", *domains, "mean", "folded, mean",
+        ["layers", "trains", "start", *domains, "mean", "collapsed, mean",
          "variation"],
         lines,
         "First row: validation accuracy of the hard slots. All others: change "
         "against it in points, mean over seeds "
         f"{', '.join(sorted(distinct(rows, 'seed')))}, ± half the range "
-        "between them. Folded: gates replaced by their mean weights. "
+        "between them. Collapsed: gates replaced by their mean weights. "
         "Variation: the largest over layers, domains and seeds. "
         f"W{_network(rows[0]).format(',')}, {len(domains)} target domains, "
         f"{_seen(rows)} training images each.",
@@ -286,7 +286,51 @@ def taken_over_table():
     )
 
 
+def mistakes_table():
+    rows = stored.rows("mistakes.csv")
+    seconds = sorted(float(r["seconds"]) for r in rows)
+    fast = sum(s < 1 for s in seconds)
+    return markdown(
+        ["what is wrong", "`keras-mdl ...`", "what is told", "s"],
+        [
+            [
+                r["what"],
+                f"`{r['command'] or ' '}`",
+                r["message"].removeprefix("error: ").replace("|", "\\|"),
+                f"{float(r['seconds']):.1f}",
+            ]
+            for r in rows
+        ],
+        f"{len(rows)} mistakes; {fast} of them are told in less than a second, "
+        f"all in {seconds[-1]:.0f} s or less. {_machine(rows)}",
+    )
+
+
+def walk_table():
+    rows = stored.rows("walk.csv")
+    return markdown(
+        ["what one asks", "`keras-mdl ...`", "s", "what is answered"],
+        [
+            [
+                r["what"],
+                f"`{r['command']}`",
+                f"{float(r['seconds']):.0f}",
+                r["said"].replace("|", "\\|"),
+            ]
+            for r in rows
+        ],
+        _machine(rows),
+    )
+
+
+def _machine(rows):
+    cores = rows[0]["cores"]
+    return f"{rows[0]['cpu']}, {cores} core{'s' * (cores != '1')}."
+
+
 TABLES = {
+    "mistakes": mistakes_table,
+    "walk": walk_table,
     "inside": inside_tables.inside_table,
     "taken_over": taken_over_table,
     "pretrained": pretrained_tables.pretrained_table,

@@ -42,7 +42,7 @@ def data_parallel(devices=None):
             "data_parallel needs the TensorFlow or the JAX backend. "
             f"Received: {backend}"
         )
-    names = _chosen(devices, _known(backend))
+    names = _chosen(devices, known(backend))
     if backend == "jax":
         with _DataParallel(devices=names).scope():
             yield
@@ -85,7 +85,7 @@ def divided(inputs):
     return keras.tree.map_structure(distribution.divided, inputs)
 
 
-def _known(backend):
+def known(backend):
     """Names of all devices, those of the fastest kind first."""
     if backend == "jax":
         names = keras.distribution.list_devices()

@@ -20,21 +20,47 @@ _NOTES = re.compile(
 )
 
 
-def choose_backend(name=None):
-    """`--backend`, and no log lines of TensorFlow; before Keras is loaded."""
+def choose_backend(name=None, device=None):
+    """`--backend`, `--device`, and no log lines of TensorFlow.
+
+    Before Keras is loaded.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Every domain has a graph of its own: TensorFlow's advice against many
     # graphs is not for us.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if name is None:
-        return
-    loaded = sys.modules.get("keras")
-    if loaded is not None and loaded.backend.backend() != name:
+    if name is not None:
+        loaded = sys.modules.get("keras")
+        if loaded is not None and loaded.backend.backend() != name:
+            raise InputError(
+                f"Keras is loaded already with the backend "
+                f"{loaded.backend.backend()!r}; --backend {name} comes too late"
+            )
+        os.environ["KERAS_BACKEND"] = name
+    if device is not None:
+        _choose_device(device)
+
+
+def _choose_device(kind):
+    if kind == "cpu":
+        # Processes that the command starts inherit it.
+        os.environ |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+        if "keras" not in sys.modules:
+            return
+    load_backend()
+    import keras
+
+    from keras_mdl.devices import known
+
+    names = known(keras.backend.backend())
+    gpus = [n for n in names if not n.lower().startswith("cpu")]
+    if kind == "cpu" and gpus:
+        raise InputError("--device cpu comes too late: Keras is loaded already")
+    if kind == "gpu" and not gpus:
         raise InputError(
-            f"Keras is loaded already with the backend "
-            f"{loaded.backend.backend()!r}; --backend {name} comes too late"
+            "--device gpu needs a GPU that the backend sees; it sees "
+            f"{', '.join(names)}"
         )
-    os.environ["KERAS_BACKEND"] = name
 
 
 def load_backend():

@@ -5,7 +5,7 @@ import shlex
 
 _RECIPE = ("phase", "batch_size", "learning_rate", "optimizer_name",
            "weight_decay", "label_smoothing", "balance", "patience",
-           "augment")  # fmt: skip
+           "ema", "precision", "augment")  # fmt: skip
 
 
 def card_path(model):
@@ -13,20 +13,19 @@ def card_path(model):
     return model.with_name(model.name + ".card.md")
 
 
-def facts_of(data, spec, recipe, method, training, done, findings):
+def facts_of(ready, spec, method, training, done):
     """What a card says of one domain's training, as plain values.
 
     Args:
-        data: `DomainData`.
-        spec: The specification it was read from.
-        recipe: The `Recipe`, with the flags applied.
+        ready: `inputs.Ready`.
+        spec: The specification that the images were read from.
         method: How the domain shares the trunk.
         training: The `flags.Training`.
         done: The `Fit`.
-        findings: What `keras_mdl.data.check` found.
     """
     import numpy as np
 
+    data, recipe, findings = ready.data, ready.recipe, ready.findings
     count = data.domain.num_classes
     counts = np.bincount(data.labels("train"), minlength=count).tolist()
     share = None

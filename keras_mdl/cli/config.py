@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from keras_mdl.cli.errors import InputError
+from keras_mdl.cli.errors import InputError, message_of
 
 # What is about one call and not about its result.
-_NOT_SETTINGS = ("overwrite", "console")
+_NOT_SETTINGS = ("overwrite", "resume", "console")
 
 
 def settings_of(arguments):
@@ -62,7 +62,9 @@ def _read(path):
     try:
         with open(path, encoding="utf-8") as f:
             values = yaml.safe_load(f)
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"--config: {message_of(error)}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} is not valid YAML: {reason}") from error
     if isinstance(values, dict) and isinstance(values.get("settings"), dict):

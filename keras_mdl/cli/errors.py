@@ -3,7 +3,7 @@
 import contextlib
 import re
 
-_VALUE = r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|[\w.+-]+"
+_VALUE = r"'[^']*'|\"[^\"]*\"|\[[^\]]*\]|\([^)]*\)|[\w.+-]+"
 
 
 class InputError(Exception):
@@ -29,6 +29,7 @@ def bad_input(**renamed):
         text = message_of(error)
         for argument, flag in renamed.items():
             text = re.sub(rf"(?<![\w.-]){argument}=", f"{flag}=", text)
+            text = text.replace(f"`{argument}`", f"`{flag}`")
         raise InputError(text) from error
 
 

@@ -1,10 +1,12 @@
 """What `compare` and `search` have in common: from a file to a report."""
 
+import functools
+
 from keras_mdl.cli import backend, outputs
 from keras_mdl.cli.errors import bad_input
 
 
-def run_experiment(file, out, console, prepare, summarize):
+def run_experiment(file, out, console, prepare, summarize, base=False):
     """Runs the experiment of a settings file into a folder, and sums it up.
 
     Args:
@@ -14,6 +16,7 @@ def run_experiment(file, out, console, prepare, summarize):
         prepare: Function that reads and checks the settings, once the backend
             is loaded; gives a function that runs them.
         summarize: Function of what came of it: `(text, plain values)`.
+        base: Whether `base` in the file names data.
 
     Returns:
         The command's result.
@@ -21,8 +24,11 @@ def run_experiment(file, out, console, prepare, summarize):
     Raises:
         RuntimeError: If jobs have failed, with what each said.
     """
+    from keras_mdl.runs.data_entry import check_data
+    from keras_mdl.runs.settings_files import read_yaml
+
     with bad_input():
-        file.open("rb").close()
+        read_yaml(file, functools.partial(check_data, base=base))
     with outputs.reserved(out):
         console.say("loading the deep-learning backend ...")
         backend.load_backend()

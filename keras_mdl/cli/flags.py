@@ -25,7 +25,9 @@ def _number(kind, expected, valid):
     return Annotated[kind, Parameter(converter=convert, n_tokens=1)]
 
 
-def _ends_in(suffix):
+def ending(suffix):
+    """The check of a file name that has to end in `suffix`."""
+
     def check(type_, path):
         if path is not None and path.suffix != suffix:
             raise ValueError(
@@ -33,12 +35,12 @@ def _ends_in(suffix):
                 f"received: {str(path)!r}"
             )
 
-    return check
+    return Parameter(validator=check)
 
 
 def _written(suffix, what, more=""):
     return _told(
-        Annotated[pathlib.Path, Parameter(validator=_ends_in(suffix))],
+        Annotated[pathlib.Path, ending(suffix)],
         f"{what} to write, NAME{suffix}; settings and versions go beside it, "
         f"to NAME{suffix}.run.yaml{more}",
     )
@@ -52,6 +54,7 @@ PositiveInt = _number(int, "a whole number from 1 on", lambda n: n >= 1)
 SeedInt = _number(int, "a whole number from 0 on", lambda n: 0 <= n < 2**32)
 PositiveFloat = _number(float, "a number above 0", lambda x: x > 0)
 NonNegative = _number(float, "a number from 0 on", lambda x: x >= 0)
+Part = _number(float, "a number in [0, 1]", lambda x: 0 <= x <= 1)
 Fraction = _number(float, "a number in [0, 1)", lambda x: 0 <= x < 1)
 Switch = Annotated[bool, Parameter(negative=(), show_default=False)]
 # What a command shows; given by `main`, not a flag.
@@ -71,7 +74,7 @@ RouterFile = _told(
 )
 ResultsOut = _written(".json", "the file")
 Table = _told(
-    Annotated[pathlib.Path, Parameter(validator=_ends_in(".csv"))],
+    Annotated[pathlib.Path, ending(".csv")],
     "table to write, NAME.csv, instead of a line for each image",
 )
 Check = _told(
@@ -79,8 +82,13 @@ Check = _told(
     "say what is wrong with the images, how many steps the training would "
     "have and how long it would take, and end: nothing is written",
 )
-PageOut = Annotated[pathlib.Path, Parameter(validator=_ends_in(".html"))]
+PageOut = Annotated[pathlib.Path, ending(".html")]
 Overwrite = _told(Switch, "replace existing outputs")
+Resume = _told(
+    Switch,
+    "go on with a training that was interrupted, given the same command: it "
+    "ends as it would have ended",
+)
 Size = _told(
     PositiveInt, "side of the images in pixels, for models that take any"
 )
@@ -90,7 +98,7 @@ Depthwise = _told(
     "save-domain folds them (default: plain, or as the domain that the slot "
     "starts from)",
 )
-Dropout = _told(Fraction, "before the classifier (default: the recipe's)")
+Dropout = _told(Fraction, "before the head (default: the recipe's)")
 Recipe = _told(
     str,
     "named settings to start from, of keras_mdl.training.RECIPES; an unknown "
@@ -158,6 +166,17 @@ class Training:
     """at the start (default: the recipe's)"""
     weight_decay: NonNegative | None = None
     """for this domain (default: the recipe's)"""
+    balance: Part | None = None
+    """how much rare classes are lifted, by class weights: 0 not at all, 1
+    until every class has the same say (default: the recipe's)"""
+    ema: Fraction | None = None
+    """keep an average of the weights over the steps: weight of the old values,
+    for example 0.99 (default: the recipe's)"""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] | None = (
+        None
+    )
+    """what layers compute in while they train; weights stay float32 (default:
+    the recipe's). 16 bits are for GPUs"""
     seed: SeedInt = 0
     """of weights, order and augmentation"""
     devices: PositiveInt | None = None

@@ -1,13 +1,17 @@
 """What the commands read besides models: data, recipes, image files."""
 
 import os
+from dataclasses import dataclass
 
+from keras_mdl.cli import outputs
 from keras_mdl.cli.backend import load_backend
 from keras_mdl.cli.errors import InputError, bad_input
 from keras_mdl.cli.flags import SPEC
 
 # To draw and resize for networks of open size: that of the published ones.
 OPEN_SIDE = 72
+_OF_RECIPES = ("epochs", "batch_size", "learning_rate", "weight_decay",
+               "balance", "ema", "precision")  # fmt: skip
 
 
 def open_data(
@@ -20,7 +24,11 @@ def open_data(
     for spec in specs:  # before anything is loaded for it
         path = spec.rpartition("=")[2].removeprefix("folder:")
         if ":" not in path and not any(map(os.path.isdir, (path, spec))):
-            raise InputError(f"No such folder: {path}. --data takes {SPEC}")
+            found = "is a file" if os.path.exists(path) else "is not there"
+            raise InputError(
+                f"Expected a folder of images: {path} {found}. --data takes "
+                f"{SPEC}"
+            )
     from keras_mdl.data import load
     from keras_mdl.data.specs import options_of, reads_tfds
 
@@ -154,7 +162,7 @@ def open_recipe(name, phase, training):
         recipe = get_recipe(name)
     changes = {
         key: value
-        for key in ("epochs", "batch_size", "learning_rate", "weight_decay")
+        for key in _OF_RECIPES
         if (value := getattr(training, key)) is not None
     }
     if training.weight_decay is not None:
@@ -205,43 +213,86 @@ def callbacks(training, domain):
     return [keras.callbacks.TensorBoard(folder, write_graph=False)]
 
 
-def fitted(
-    view, recipe, data, findings, side, training, console, size=None,
-    check=False,
-):  # fmt: skip
+@dataclass(frozen=True)
+class Ready:
+    """What a command trains: a view, and images for it.
+
+    Attributes:
+        model: The `MultiDomainModel`.
+        view: Its `DomainModel`.
+        recipe: The `Recipe`, with the flags applied.
+        data: `DomainData`.
+        findings: What `keras_mdl.data.check` found.
+        side: Of the images; `None` where the recipe says it.
+        size: As given by the user.
+        method: Way of sharing, of a further domain.
+        isolation: `IsolationTable` of the model before.
+    """
+
+    model: object
+    view: object
+    recipe: object
+    data: object
+    findings: list
+    side: int | None
+    size: int | None
+    method: object = None
+    isolation: object = None
+
+    @property
+    def name(self):
+        """Of the domain."""
+        return self.data.domain.name
+
+    def pipeline(self, training):
+        """Options of `fitting.fit` that say what the network is given.
+
+        The recipe chooses, unless `--flip` or `--size` have done so.
+        """
+        from keras_mdl.data import Preprocess
+
+        options = {"pool": True, "size": self.side or OPEN_SIDE}
+        if (training.flip, self.size) != (None, None):
+            ours = getattr(Preprocess, self.recipe.augment)
+            options["preprocess"] = ours(self.side)
+        return options
+
+
+def fitted(ready, out, training, console, check=False):
     """`keras_mdl.runs.fitting.fit` as the flags of a training say.
 
-    It chooses the input pipeline and says which, unless `--flip` or `--size`
-    have done so. With `check` it ends after ten steps.
+    With `check` it ends after ten steps.
 
     Returns:
         A `Fit`; with `check` the seconds that it would take.
     """
-    from keras_mdl.data import Preprocess
     from keras_mdl.runs import fitting
     from keras_mdl.runs.engine import format_duration
     from keras_mdl.runs.time_left import Measured, TimeLeft
+    from keras_mdl.training import OtherTrainingError
 
-    options = {"pool": True}
-    if (training.flip, size) != (None, None):
-        options["preprocess"] = getattr(Preprocess, recipe.augment)(side)
-    more = callbacks(training, data.domain.name)
-    if check:
-        more = []
+    recipe, state, more = ready.recipe, None, []
+    if not check:
+        outputs.require_room(out, 4 * ready.view.count_params())
+        state = outputs.state_of(out)
+        more = callbacks(training, ready.name)
+    else:
         recipe = recipe.replace(head_part=0.0)  # all of it at full cost
-    say_data(console, data, findings, check)
+    say_data(console, ready.data, ready.findings, check)
     try:
         done = fitting.fit(
-            view,
+            ready.view,
             recipe,
-            data,
-            side or OPEN_SIDE,
-            training.seed,
-            [TimeLeft(console.say, measure=check), *more],
-            0 if check else console.verbose,
+            ready.data,
+            seed=training.seed,
+            callbacks=[TimeLeft(console.say, measure=check), *more],
+            verbose=0 if check else console.verbose,
             say=console.say,
-            **options,
+            state=state,
+            **ready.pipeline(training),
         )
+    except OtherTrainingError as error:
+        raise InputError(str(error)) from error
     except Measured as measured:
         seconds = measured.seconds
     else:

@@ -60,6 +60,7 @@ def build_app():
         config: pathlib.Path | None = None,
         json: Switch = False,
         backend: Literal["tensorflow", "jax"] | None = None,
+        device: Literal["cpu", "gpu"] | None = None,
         debug: Switch = False,
     ):
         """Runs a command.
@@ -68,12 +69,14 @@ def build_app():
             config: read flags from a YAML file; flags on the line win
             json: print the result as JSON on stdout, all else on stderr
             backend: Keras backend (default: KERAS_BACKEND, or Keras' own)
+            device: cpu: leave GPUs alone; gpu: refuse to run without one
+                (default: a GPU where there is one)
             debug: show tracebacks of errors
         """
         if config is not None:
             app.config = config_source(config)
         command, bound, given = _parsed(app, tokens)
-        choose_backend(backend)
+        choose_backend(backend, device)
         console = Console(json)
         with console.running():
             result = command(
@@ -131,7 +134,12 @@ def _parsed(app, tokens):
         command = next((t for t in tokens if t in VERBS), None)
         message = str(error)
         if isinstance(error, cyclopts.MissingArgumentError):
-            message = f"required: {error.argument.name}"
+            name = error.argument.name
+            message = f"required: {name}"
+            if name in tokens:
+                message = f"{name} needs a value"
+            elif error.argument.index == 0:
+                message = f"required: {name.removeprefix('--').upper()}"
         elif isinstance(error, cyclopts.UnknownOptionError) and command:
             known = ", ".join(f"--{f}" for f in _flags(app, command))
             message += f" Known options: {known}"

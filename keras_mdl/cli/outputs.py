@@ -11,6 +11,7 @@ import tempfile
 from keras_mdl.cli import cards
 from keras_mdl.cli.config import settings_of
 from keras_mdl.cli.errors import InputError, OutputError, bad_input, message_of
+from keras_mdl.files import remove_leftovers
 
 # A file system with less room than this is full.
 _LEAST = 1 << 20
@@ -51,12 +52,15 @@ def writes_file(verb):
         with reserved(out):
             with bad_input():
                 refuse()  # now that no other command can write it
+            if "resume" in given:
+                _find_unfinished(**given)
             model = given.get("model")
             if out.suffix == ".keras" and model and model.exists():
                 with bad_input():
                     require_room(out, model.stat().st_size)
             with given["console"].contexts:
-                result = verb(*args, **kwargs)
+                with _unfinished(given):
+                    result = verb(*args, **kwargs)
             command = verb.__name__.replace("_", "-")
             settings = settings_of(given)
             if out.suffix == ".keras":
@@ -70,11 +74,60 @@ def writes_file(verb):
                     f"{out} is written and complete; its record {record} "
                     f"could not be written: {message_of(error)}"
                 ) from error
+            if "resume" in given:
+                state_of(out).remove()
             names = f"{', '.join(map(str, written[:-1]))} and {written[-1]}"
             given["console"].say(f"\nwrote {names}")
         return result
 
     return wrapped
+
+
+def state_path(out):
+    """Where an unfinished training of `out` lies."""
+    return out.with_name(f"{out.name}.resume.npz")
+
+
+def state_of(out):
+    """The `TrainingState` of a training whose model goes to `out`."""
+    from keras_mdl.training import TrainingState
+
+    # (Whether it may go on has been decided before anything was loaded.)
+    return TrainingState(state_path(out), resume=True)
+
+
+def _find_unfinished(out, resume, overwrite, console, **_):
+    path = state_path(out)
+    if path.exists() and not resume:
+        if not overwrite:
+            raise InputError(
+                f"{path} holds a training of {out} that was interrupted: go "
+                "on with it (--resume), or begin anew (--overwrite)"
+            )
+        path.unlink()
+    if resume and not path.exists():
+        console.warn(f"no interrupted training of {out} is there: it begins")
+    remove_leftovers(path)
+
+
+@contextlib.contextmanager
+def _unfinished(given):
+    """Says how to go on, where the command ends too early."""
+    from keras_mdl.runs.isolation import IsolationError
+
+    path = state_path(given["out"])
+    try:
+        yield
+    except IsolationError:
+        path.unlink(missing_ok=True)  # it would end like that again
+        raise
+    except BaseException:
+        if "resume" in given and path.exists():
+            given["console"].warn(
+                f"the training is kept in {path}: the same command with "
+                "--resume goes on"
+            )
+        raise
 
 
 @contextlib.contextmanager
@@ -97,6 +150,8 @@ def reserved(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             held.acquire()
         except filelock.Timeout as error:
+            if not os.path.exists(held.lock_file):
+                raise InputError(f"Nothing can be written to {path}") from error
             raise InputError(
                 f"Another command is writing {path} at this moment: choose "
                 "another --out, or wait for it"
@@ -185,8 +240,9 @@ def trained(out, model, domain, done, facts):
     }
 
 
-def checked(data, findings, seconds):
+def checked(ready, seconds):
     """The result of `--check` as plain values."""
+    data, findings = ready.data, ready.findings
     return {
         "domain": data.domain.name,
         "images": {s: data.size(s) for s in data.splits},

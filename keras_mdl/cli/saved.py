@@ -122,6 +122,12 @@ def open_saved(path):
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
             content = json.loads(archive.read("config.json"))
+    except IsADirectoryError as error:
+        what = f"{path} is a folder"
+        if (path / "manifest.json").is_file():
+            what += " that `keras-mdl export` has written (for predict, "
+            what += "evaluate, submit and serve)"
+        raise InputError(f"{what}: expected a model, NAME.keras") from error
     except OSError as error:
         raise InputError(f"{error.strerror}: {path}") from error
     except (zipfile.BadZipFile, KeyError, ValueError) as error:
@@ -135,7 +141,8 @@ def open_saved(path):
         raise InputError(
             f"{path} holds a {content['class_name']}; expected a "
             "MultiDomainModel, as `keras-mdl train` and "
-            "`MultiDomainModel.save` write it"
+            "`MultiDomainModel.save` write it. In Python, "
+            "`keras_mdl.from_keras` makes one of a Keras classifier"
         )
     config = content["config"]
     domains = {d["name"]: Domain.from_config(d) for d in config["domains"]}

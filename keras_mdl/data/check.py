@@ -1,6 +1,5 @@
 """`check`: what is wrong with the images, said before a training is."""
 
-import hashlib
 import math
 from collections import defaultdict
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_mdl.data.domain_data import DomainData
+from keras_mdl.data.near_copies import near_copies
+from keras_mdl.data.sources import image_digest
 from keras_mdl.data.swapped import swapped_classes
 
 FEW = 10  # training images of a class
@@ -24,8 +25,9 @@ class Finding:
     Attributes:
         kind: `"few_images"`, `"unequal_classes"`, `"no_validation"`,
             `"small_validation"`, `"not_validated"`, `"copies"`,
-            `"copies_across_splits"`, `"copies_across_classes"`,
-            `"swapped_classes"`, `"unreadable"` or `"not_compared"`.
+            `"copies_across_splits"`, `"copies_across_classes"`, these with
+            `near_` before them, `"swapped_classes"`, `"unreadable"` or
+            `"not_compared"`.
         text: One sentence for people.
     """
 
@@ -42,7 +44,8 @@ def check(data: DomainData) -> list[Finding]:
     Classes with fewer than ten training images or with very different
     numbers, validation sets that are small or lack classes, pictures that
     occur twice (pixel for pixel; files that are decoded only when they are
-    needed: byte for byte), classes that seem to have changed places between
+    needed: byte for byte) or nearly so (see `near_copies`; of pictures in
+    memory), classes that seem to have changed places between
     the splits (see `swapped_classes`), and files that were left out. Images
     that are streamed are counted, not compared.
 
@@ -149,14 +152,26 @@ def _comparable(data):
 
 
 def _copies(data, labelled):
-    """Findings about pictures that occur more than once."""
+    """Findings about pictures that occur more than once, or nearly so."""
     places = defaultdict(list)
     for split in data.splits:
         source, labels = data.images(split), labelled.get(split)
         for i in range(len(source)):
             label = None if labels is None else int(labels[i])
-            places[_digest(source, i)].append((split, label, i))
-    several = [p for p in places.values() if len(p) > 1]
+            places[image_digest(source, i)].append((split, label, i))
+    yield from _told(data, [*places.values()], "copies", "", "=")
+    # Files that are decoded when needed would have to be, once more.
+    if not any(hasattr(data.images(s), "digest") for s in data.splits):
+        firsts = [group[0] for group in places.values()]
+        images = [data.images(split)[i] for split, _, i in firsts]
+        near = [[firsts[i] for i in group] for group in near_copies(images)]
+        yield from _told(data, near, "near_copies", "nearly ", "~")
+
+
+def _told(data, groups, kind, nearly, sign):
+    """What groups of pictures spoil that are (nearly) the same."""
+    several = [p for p in groups if len(p) > 1]
+    same = f"{nearly}the same " if nearly else ""
 
     def name(place):
         split, _, i = place
@@ -164,7 +179,7 @@ def _copies(data, labelled):
         return source.name(i) if hasattr(source, "name") else f"{split} {i}"
 
     def pairs(chosen):
-        return _counted(f"{name(p[0])} = {name(p[-1])}" for p in chosen)
+        return _counted(f"{name(p[0])} {sign} {name(p[-1])}" for p in chosen)
 
     mixed = [
         p
@@ -173,8 +188,8 @@ def _copies(data, labelled):
     ]
     if mixed:
         yield Finding(
-            "copies_across_classes",
-            f"pictures in more than one class: {pairs(mixed)}",
+            f"{kind}_across_classes",
+            f"{same}pictures in more than one class: {pairs(mixed)}",
         )
     across = [
         p
@@ -189,8 +204,8 @@ def _copies(data, labelled):
             f"{n} of {data.size(s)} in {s}" for s, n in leaked.items() if n
         )
         yield Finding(
-            "copies_across_splits",
-            f"training pictures in other splits too ({told}), where the "
+            f"{kind}_across_splits",
+            f"{same}training pictures in other splits too ({told}), where the "
             f"accuracy will be too good: {pairs(across)}",
         )
     within = [
@@ -198,18 +213,9 @@ def _copies(data, labelled):
     ]
     if within:
         yield Finding(
-            "copies",
-            f"pictures that occur twice in their class: {pairs(within)}",
+            kind,
+            f"{same}pictures that occur twice in their class: {pairs(within)}",
         )
-
-
-def _digest(source, index):
-    if hasattr(source, "digest"):
-        return source.digest(index)
-    image = np.ascontiguousarray(source[index])
-    found = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
-    found.update(image)
-    return found.digest()
 
 
 def _counted(items):

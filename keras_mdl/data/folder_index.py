@@ -60,7 +60,7 @@ def folder_index(root: Path) -> FolderIndex:
         raise ValueError(
             f"{str(train)!r} must hold one folder per class, at least two. "
             f"Received: folders {index.classes}, other files "
-            f"{_listed(p.name for p in _entries(train) if not p.is_dir())}"
+            f"{_listed(p.name for p in _entries(train) if not p.is_dir()) or 0}"
         )
     images = extensions()
     places = {}
@@ -165,8 +165,11 @@ def _refuse_splits_as_classes(root, folders):
     Nor are "signs/train/stop, birds/train/robin".
     """
     for folder in folders:
-        inner = {SPLIT_NAMES.get(f.name.lower()) for f in _folders(folder)}
-        if len(inner - {None}) > 1:
+        inside = _folders(folder)
+        inner = {SPLIT_NAMES.get(f.name.lower()) for f in inside}
+        # "train" alone may be a folder of trains; not with folders in it.
+        deep = inner == {"train"} and any(_folders(f) for f in inside)
+        if deep or len(inner - {None}) > 1:
             raise ValueError(
                 f"{str(folder)!r} holds splits: it is not a class. If the "
                 f"folders {_listed(f.name for f in folders)} are domains, "

@@ -6,6 +6,8 @@ one size.
 
 import hashlib
 
+import numpy as np
+
 from keras_mdl.data.pixels import (
     rgb_from_array,
     rgb_from_arrays,
@@ -86,3 +88,13 @@ class FileSource:
     def describe(self):
         """One phrase for `repr`."""
         return "decoded from files"
+
+
+def image_digest(source, index):
+    """Hash of a picture, or of its file where it is decoded when needed."""
+    if hasattr(source, "digest"):
+        return source.digest(index)
+    image = np.ascontiguousarray(source[index])
+    found = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
+    found.update(image)
+    return found.digest()

@@ -63,7 +63,7 @@ def render_card(
         name=name,
         file=file,
         introduction=f"A network for {many}: a trunk{parameters} that all "
-        "share, and a small private slot and classifier for each.",
+        "share, and a small private slot for each, its head included.",
         domains=shown,
         measured=any(d["interval"] for d in shown),
         size=size or "the chosen number of",

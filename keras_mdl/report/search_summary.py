@@ -18,7 +18,7 @@ class SearchedMethod:
         accuracy: `{domain: Spread}`.
         mean: `Spread` of the mean over domains; `None` until complete.
         parameters: Of all domains together, shared ones once, norms in,
-            classifiers not; mean over seeds.
+            heads not; mean over seeds.
         ratio: To those of `single_path`'s backbone, or `None`.
         macs: Sum over domains.
         bytes: About what one export of all domains stores.

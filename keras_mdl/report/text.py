@@ -3,15 +3,10 @@
 from keras_mdl.report.contents import Contents
 from keras_mdl.tables import format_table
 
-_LABELS = {
-    "classifier_only": "classifier only",
-    "pointwise_sharing": "proposed",
-}
-
 
 def method_label(name: str) -> str:
     """How a method is called in tables and figures."""
-    return _LABELS.get(name, name.replace("_", " "))
+    return name.replace("_", " ")
 
 
 def percent(value: float | None) -> str:

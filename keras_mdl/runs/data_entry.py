@@ -1,4 +1,7 @@
-"""`DataEntry`: the images of one domain as a settings file names them."""
+"""`DataEntry`: the images of one domain as a settings file names them.
+
+Importing this loads no backend: commands look for the images before they do.
+"""
 
 import hashlib
 import pathlib
@@ -6,9 +9,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from keras_mdl.domains import require_domain
-from keras_mdl.runs.fitting import has_labels
+from keras_mdl.domains import Domain, as_domains, require_domain
 from keras_mdl.runs.pretrained import BASE
+from keras_mdl.runs.settings_files import of_type
 
 # Flags of the command line that belong to reading images.
 OPTIONS = {
@@ -98,7 +101,8 @@ class DataEntry:
             FileNotFoundError: If there is no such folder.
         """
         from keras_mdl.data import decathlon, embedded
-        from keras_mdl.data.specs import options_of
+        from keras_mdl.data.folder_index import folder_index
+        from keras_mdl.data.specs import options_of, reads_tfds
 
         kind, _, rest = self.spec.partition(":")
         if kind in ("embedded", "decathlon"):
@@ -110,7 +114,10 @@ class DataEntry:
                 f"There is no folder of images for the domain {self.name!r}: "
                 f"{path}"
             )
-        fitting = options_of(self._resolved(folder))
+        resolved = self._resolved(folder)
+        if path is not None and not reads_tfds(resolved):
+            folder_index(path)  # classes with images in them
+        fitting = options_of(resolved)
         for key in self.options:
             if key not in fitting:
                 raise ValueError(
@@ -204,6 +211,52 @@ class PretrainedBase:
         return {"spec": _PRETRAINED}
 
 
+def base_of(value):
+    """What a settings file says of its base.
+
+    Args:
+        value: `SPEC`, or `{data: SPEC, epochs: N, recipe: NAME, option:
+            value}`; `pretrained` in place of a specification.
+
+    Returns:
+        `(DataEntry or PretrainedBase, {"epochs" or "recipe": value})`.
+
+    Raises:
+        ValueError: As `DataEntry.of`.
+    """
+    value = {"data": value} if isinstance(value, str) else value
+    value = dict(of_type("base", value, dict))
+    own = {k: value.pop(k) for k in ("epochs", "recipe") if k in value}
+    if value == {"data": _PRETRAINED}:
+        return PretrainedBase(), own
+    return DataEntry.of(value, extra=("epochs", "recipe")), own
+
+
+def check_data(values, folder, base=True):
+    """Refuses a settings file whose images cannot be there.
+
+    Args:
+        values: What stands in it.
+        folder: What relative paths are relative to.
+        base: Whether its key `base` names data too.
+
+    Raises:
+        ValueError: For missing keys, domains that are called alike, and as
+            `DataEntry.check`.
+        FileNotFoundError: If there is no such folder.
+    """
+    values = of_type("the file", values, dict)
+    for key in ("base", "domains") if base else ("domains",):
+        if not values.get(key):
+            raise ValueError(f"The key {key!r} is missing")
+    entries = [base_of(values["base"])[0]] if base else []
+    domains = of_type("domains", values["domains"], list)
+    entries += [DataEntry.of(domain) for domain in domains]
+    as_domains([Domain(entry.name, 2) for entry in entries])
+    for entry in entries:
+        entry.check(folder)
+
+
 def _own_name(spec):
     """The name that data have without one given, or `""`."""
     kind, colon, rest = spec.partition(":")
@@ -220,6 +273,8 @@ def require_splits(data):
     Raises:
         ValueError: If there are none.
     """
+    from keras_mdl.runs.fitting import has_labels
+
     for split in ("train", "validation"):
         if not has_labels(data, split):
             raise ValueError(

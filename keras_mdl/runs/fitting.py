@@ -1,5 +1,6 @@
 """Training and evaluation of one domain's view on `DomainData`."""
 
+import hashlib
 import math
 import time
 from dataclasses import dataclass
@@ -8,9 +9,11 @@ import keras
 import numpy as np
 
 from keras_mdl.data import Preprocess, SetEpoch, from_arrays, published_pipeline
+from keras_mdl.data.sources import image_digest
 from keras_mdl.domains import Domain
 from keras_mdl.training import balanced_weights, train
 
+_HASHED = 1_000
 _EVALUATION_BATCH = 128  # a forward pass takes less memory than a step
 
 
@@ -146,7 +149,7 @@ def image_size(model, default=None):
 
 def fit(
     view, recipe, data, size, seed=0, callbacks=(), verbose=2,
-    preprocess=None, pool=False, say=None,
+    preprocess=None, pool=False, say=None, state=None,
 ):  # fmt: skip
     """Trains a view on the split `train`, validating on `validation`.
 
@@ -166,30 +169,21 @@ def fit(
         pool: Whether to train on train and validation images together where
             the recipe's publication did. Then nothing is validated.
         say: Function that shows a line of text, whatever `verbose` is.
+        state: A `TrainingState`: the training can be interrupted and go on.
 
     Returns:
         A `Fit`.
+
+    Raises:
+        FloatingPointError: If the training has diverged.
+        OtherTrainingError: If `state` is of a training on other images, or
+            otherwise of another one.
     """
     say = say or (print if verbose else lambda text: None)
-    note, domain, pools = "as given", data.domain.name, False
-    if preprocess is None:
-        preprocess, pools, note = input_pipeline(view, recipe, domain, size)
-    if pools and pool and "validation" in data.splits:
-        data = data.pooled()
-    elif pools:
-        note += " (here validation is kept apart)"
-    say(f"input pipeline of {domain}: {note}")
-    recipe = recipe.for_images(data.size("train"))
-    weights = None
-    if recipe.balance:
-        counts = np.bincount(
-            data.labels("train"), minlength=data.domain.num_classes
-        )
-        weights = balanced_weights(counts, recipe.balance)
-    options = {"dtype": _dtype(view), "preprocess": preprocess}
-    training = batches(
-        data, "train", size, recipe.batch_size, True, seed, **options
+    data, training, weights, options = training_batches(
+        view, recipe, data, size, seed, preprocess, pool, say
     )
+    recipe = recipe.for_images(data.size("train"))
     validation = None
     if has_labels(data, "validation"):
         validation = batches(
@@ -200,6 +194,10 @@ def fit(
         f"{recipe.batch_size} images in a step; steps: {epochs} epochs x "
         f"{steps} = {epochs * steps:,}"
     )
+    same = None
+    if state is not None:
+        same = {"images": _digest(data), "seed": seed,
+                "input pipeline": str(options["preprocess"])}  # fmt: skip
     start = time.perf_counter()
     history = train(
         view,
@@ -209,19 +207,54 @@ def fit(
         [SetEpoch(training), *callbacks],
         verbose=verbose,
         class_weights=weights,
+        state=state,
+        same=same,
     ).history
-    seconds = time.perf_counter() - start
+    seconds = time.perf_counter() - start if state is None else state.seconds
     epochs = [
         {"epoch": i + 1, **{k: float(v[i]) for k, v in history.items()}}
         for i in range(len(history["loss"]))
     ]
     if not math.isfinite(epochs[-1]["loss"]):
+        if state is not None:
+            state.remove()  # it would diverge again
         raise FloatingPointError(
             "The training loss is not finite: the training diverged. Try a "
             f"smaller learning rate than {recipe.learning_rate}"
         )
     before = sum(part.epochs for part in recipe.in_order()[:-1])
     return Fit(epochs, seconds, None if recipe.patience is None else before)
+
+
+def training_batches(
+    view, recipe, data, size, seed=0, preprocess=None, pool=False,
+    say=lambda text: None,
+):  # fmt: skip
+    """What a view is trained on; arguments as for `fit`.
+
+    Returns:
+        `(data, batches, class weights or None, options of further batches)`;
+        the data are pooled where the recipe's publication did so.
+    """
+    note, domain, pools = "as given", data.domain.name, False
+    if preprocess is None:
+        preprocess, pools, note = input_pipeline(view, recipe, domain, size)
+    if pools and pool and "validation" in data.splits:
+        data = data.pooled()
+    elif pools:
+        note += " (here validation is kept apart)"
+    say(f"input pipeline of {domain}: {note}")
+    weights = None
+    if recipe.balance:
+        counts = np.bincount(
+            data.labels("train"), minlength=data.domain.num_classes
+        )
+        weights = balanced_weights(counts, recipe.balance)
+    options = {"dtype": _dtype(view), "preprocess": preprocess}
+    training = batches(
+        data, "train", size, recipe.batch_size, True, seed, **options
+    )
+    return data, training, weights, options
 
 
 @dataclass(frozen=True)
@@ -321,6 +354,23 @@ def pictures(data, split, indices, side):
                 found[int(i)] = np.asarray(batch[i - start])
         start += len(batch)
     return {int(i): found[int(i)] for i in indices}
+
+
+def _digest(data):
+    """What images are trained on: all labels, and up to 1,000 of each split.
+
+    Images that are streamed count by their labels alone.
+    """
+    found = hashlib.sha256(repr(data.domain).encode())
+    for split in data.splits:
+        source, labels = data.parts[split][0], data.labels(split)
+        found.update(f"{split} {len(source)}\n".encode())
+        if labels is not None:
+            found.update(np.ascontiguousarray(labels))
+        if hasattr(source, "__getitem__"):
+            for i in range(0, len(source), -(-len(source) // _HASHED)):
+                found.update(image_digest(source, i))
+    return found.hexdigest()[:16]
 
 
 def has_labels(data, split):

@@ -55,7 +55,7 @@ METHODS = MappingProxyType(
         for method in (
             Method(
                 "pointwise_sharing", "domain", False,
-                "The proposed method: own depthwise kernels, BatchNorms, last "
+                "The paper's own: depthwise kernels, BatchNorms, last "
                 "pointwise and head; the other pointwise kernels shared and "
                 "frozen (Guo et al., AAAI 2019).",
             ),

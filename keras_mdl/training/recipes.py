@@ -15,6 +15,7 @@ import keras
 
 from keras_mdl.layers.transforms import UNDECAYED
 from keras_mdl.training.optimizers import CoupledSGD
+from keras_mdl.training.precision import PRECISIONS
 from keras_mdl.training.staged_freezing import Stage
 
 
@@ -50,6 +51,10 @@ class Recipe:
             `balanced_weights`.
         patience: Epochs without a better validation accuracy after which the
             training stops; the best epoch is kept. `None`: the last is.
+        ema: Weight of the old values in an average over the steps, in
+            [0, 1), which is validated and left in place of the last step's
+            (see `AveragedWeights`); 0: none is.
+        precision: One of `PRECISIONS`, see `computing_in`.
         augment: Name of the constructor of `keras_mdl.data.Preprocess` whose
             input pipeline is used where no published one is.
         crops: Key for `keras_mdl.data.Preprocess.decathlon`, or `None`.
@@ -71,6 +76,8 @@ class Recipe:
     label_smoothing: float = 0.0
     balance: float = 0.0
     patience: int | None = None
+    ema: float = 0.0
+    precision: str = "float32"
     augment: str = "default"
     optimizer_name: str = "coupled_sgd"
     momentum: float = 0.9
@@ -89,6 +96,17 @@ class Recipe:
             raise ValueError(
                 "`head_part` must lie in [0, 1): the rest trains after it. "
                 f"Received: {self.head_part}"
+            )
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"`ema` must lie in [0, 1). Received: {self.ema}")
+        if not 0 <= self.balance <= 1:
+            raise ValueError(
+                f"`balance` must lie in [0, 1]. Received: {self.balance}"
+            )
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"Unknown precision: {self.precision!r}. Known: "
+                f"{', '.join(PRECISIONS)}"
             )
 
     def decay(self, domain):
@@ -122,20 +140,25 @@ class Recipe:
                 [d * steps_per_epoch - 1 for d in self.drops],
                 [rate * self.factor**i for i in range(len(self.drops) + 1)],
             )
+        average = {}
+        if self.ema:
+            average = {"use_ema": True, "ema_momentum": self.ema}
         if self.optimizer_name == "adamw":
             if not self.decay(domain):
                 # The same rule, in a graph that compiles in two thirds of
                 # the time.
-                return keras.optimizers.Adam(rate)
+                return keras.optimizers.Adam(rate, **average)
             adamw = keras.optimizers.AdamW(
-                rate, weight_decay=self.decay(domain)
+                rate, weight_decay=self.decay(domain), **average
             )
             # TensorFlow's variables are called "mask:0".
             adamw.exclude_from_weight_decay(
                 var_names=[f"^{name}(:0)?$" for name in sorted(UNDECAYED)]
             )
             return adamw
-        return CoupledSGD(rate, momentum=self.momentum, l2=self.decay(domain))
+        return CoupledSGD(
+            rate, momentum=self.momentum, l2=self.decay(domain), **average
+        )
 
     def for_images(self, count):
         """The recipe with enough epochs for `least_steps`.

@@ -5,6 +5,7 @@ import json
 import pathlib
 
 import pytest
+import tiny
 
 RUNS = pathlib.Path(__file__).parent.parent / "runs"
 
@@ -82,6 +83,32 @@ def test_bad_input_writes_nothing(file, run, tmp_path, old, new, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    ("command", "content", "message"),
+    [
+        ("compare", "base: folder:gone\ndomains: [embedded:digits]", "gone"),
+        ("compare", "base: embedded:digits\ndomains: [one]", "at least two"),
+        ("compare", "domains: [one]", "key 'base' is missing"),
+        ("search", "domains: [embedded:digits, embedded:digts]", "'digits'"),
+        ("search", "domains: [one=embedded:digits, one]", "'one'"),
+    ],
+)
+def test_images_are_looked_for_before_the_backend_is_loaded(
+    run, tmp_path, monkeypatch, command, content, message
+):
+    def loaded():
+        raise AssertionError("the backend was loaded first")
+
+    monkeypatch.setattr("keras_mdl.cli.backend.load_backend", loaded)
+    (tmp_path / "one" / "class").mkdir(parents=True)
+    file = tmp_path / "file.yaml"
+    file.write_text(content)
+    status, _, err = run(command, file, "--out", tmp_path / "out")
+    assert status == 2, err
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
 def test_changed_settings_are_refused(file, run, tmp_path):
     out = tmp_path / "out"
     assert run("compare", file, "--out", out)[0] == 0
@@ -110,7 +137,9 @@ def test_the_example_in_the_help_is_accepted(tmp_path):
 
     text = inspect.cleandoc(compare.__doc__)
     text = text[text.index("  name:") : text.index("\n\nEither")]
-    (tmp_path / "photos" / "signs").mkdir(parents=True)
+    tiny.write_images(
+        tmp_path / "photos" / "signs", dict.fromkeys("ab", (9, 9, 9)), 1, (8, 8)
+    )
     path = tmp_path / "example.yaml"
     path.write_text(textwrap.dedent(text))
     settings = read_settings(path)

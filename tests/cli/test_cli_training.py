@@ -1,12 +1,17 @@
 """`train`, `add-domain`: what they write, and that nothing else changes."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 
 import keras
 import pytest
 import tiny
 import yaml
+from PIL import Image
 
 from keras_mdl import load_model
 from keras_mdl.runs.isolation import IsolationTable
@@ -175,6 +180,91 @@ def test_interrupt_keeps_the_old_file(run, base, images, tmp_path, monkeypatch):
     assert err.strip().endswith("error: interrupted")
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["m.keras"]
+
+
+# The command, dying at its twelfth step.
+KILLED = """
+import os, signal, sys
+import tiny
+from keras_mdl.cli import main
+from keras_mdl.runs import networks, time_left
+networks.NETWORKS = {"resnet26": tiny.tiny_network}
+class Dies(time_left.TimeLeft):
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, logs)
+        if self._step == 12:
+            os.kill(os.getpid(), signal.SIGKILL)
+time_left.TimeLeft = Dies
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("command", ["train", "add-domain"])
+def test_killed_and_resumed_it_ends_as_it_would_have(
+    run, base, images, tmp_path, command
+):
+    argv = {
+        "train": ["--data", images["colours"], "--size", SIZE],
+        "add-domain": [base, "--data", images["shades"]],
+    }[command]
+    argv = [command, *argv, "--epochs", 9, "--batch-size", 8, "--ema", 0.9,
+            "--dropout", 0.5]  # fmt: skip
+    whole, path = tmp_path / "whole.keras", tmp_path / "m" / "m.keras"
+    path.parent.mkdir()
+    status, _, err = run(*argv, "--out", whole)
+    assert status == 0, err
+    argv = [str(a) for a in (*argv, "--out", path)]
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, *argv],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = path.with_name("m.keras.resume.npz")
+    assert left.exists()
+    for more, message in (
+        ((), "was interrupted: go on with it (--resume)"),
+        (("--resume", "--learning-rate", 0.5), "differs in learning_rate"),
+        (("--resume", "--seed", 1), "differs in"),
+    ):
+        status, _, err = run(*argv, *more)
+        assert status == 2, err
+        assert message in err
+    status, _, err = run(*argv, "--resume")
+    assert status == 0, err
+    assert load_model(path).fingerprint() == load_model(whole).fingerprint()
+    names = ["m.keras", "m.keras.card.md", "m.keras.run.yaml"]
+    assert sorted(p.name for p in path.parent.iterdir()) == names
+    card = path.with_name(names[1]).read_text()
+    assert "9 epochs" in card
+    assert "--resume" not in card
+
+
+@pytest.mark.parametrize("of", ["train", "add-domain"])
+def test_find_rate_writes_a_picture_and_no_model(
+    run, base, images, tmp_path, of
+):
+    model = [base] if of == "add-domain" else ["--size", SIZE]
+    argv = ["find-rate", *model, "--data", images["shades"], "--steps", 12,
+            "--batch-size", 8, "--out", tmp_path / "r.png"]  # fmt: skip
+    before = base.read_bytes()
+    status, out, err = run(*argv, "--json")
+    assert status == 0, err
+    result = json.loads(out)
+    assert f"suggested: --learning-rate {result['suggested']:.2g}" in err
+    assert base.read_bytes() == before
+    with Image.open(tmp_path / "r.png") as picture:
+        assert picture.size[0] > 500
+    rows = (tmp_path / "r.csv").read_text().splitlines()
+    assert rows[0] == "rate,loss,smoothed"
+    assert len(rows) == result["steps"] + 1
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names == ["r.csv", "r.png", "r.png.run.yaml"]
+    (tmp_path / "r.png").unlink()
+    (tmp_path / "r.png.run.yaml").unlink()
+    status, _, err = run(*argv)
+    assert status == 2
+    assert "r.csv exists already" in err
 
 
 def test_a_slot_can_be_over_parameterised(run, base, images, tmp_path):

@@ -1,11 +1,15 @@
 """`check`: each thing that spoils a training is said, and nothing else is."""
 
+import io
+
 import numpy as np
 import pytest
 import tiny
+from PIL import Image
 
 from keras_mdl.data import check, from_arrays, from_folder
 from keras_mdl.data.arrays import ArraySource
+from keras_mdl.data.near_copies import near_copies
 
 
 def kinds(data):
@@ -75,6 +79,39 @@ def test_copies_are_named_by_what_they_spoil(tmp_path):
         assert str(tmp_path / "val/a/copy.png") in across
         assert "a/1.png" in text(data, "copies_across_classes")
         assert "twice in their class: 1 (" in text(data, "copies")
+
+
+def changed(picture):
+    """Smaller, brighter, and saved as JPEG."""
+    small = Image.fromarray(picture).resize((40, 32))
+    small = Image.fromarray(np.uint8(np.asarray(small) // 2 + 90))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=90)
+    return np.asarray(Image.open(file))
+
+
+def test_pictures_that_are_nearly_the_same():
+    rng = np.random.default_rng(0)
+    rough = rng.integers(0, 256, (220, 4, 4, 3), np.uint8)
+    rough = rough // 4 + rough[..., :1] // 4 * 3  # hardly coloured
+    rough[100:110] = 128  # show nothing
+    pictures = [np.asarray(Image.fromarray(p).resize((64, 64))) for p in rough]
+    labels = np.arange(220) % 2
+    for new, old in ((200, 1), (202, 3), (5, 7)):
+        pictures[new] = changed(pictures[old])
+    found = near_copies(pictures)
+    assert found == [(1, 200), (3, 202), (5, 7)]
+    data = from_arrays(
+        "d", {"train": (pictures[:110], labels[:110]),
+              "validation": (pictures[110:], labels[110:])},
+    )  # fmt: skip
+    near = [f for f in check(data) if f.kind.startswith("near")]
+    assert [f.kind for f in near] == [
+        "near_copies_across_classes", "near_copies_across_splits",
+        "near_copies",
+    ]  # fmt: skip
+    assert "(2 of 110 in validation)" in near[1].text
+    assert "image 3 ~ image 92" in near[1].text
 
 
 def test_unreadable_files_are_counted(tmp_path):

@@ -148,7 +148,7 @@ def test_pictures_have_alternatives_for_both_themes(page):
         assert len(re.search(r'alt="(.*?)"', image).group(1)) > 20
     assert page.count('prefers-color-scheme: dark)" srcset=') == 5
     accuracy = re.search(r'alt="(Validation accuracy\. .*?)"', page).group(1)
-    assert "one: classifier only 40.0 %, proposed 70.0 %" in accuracy
+    assert "one: classifier only 40.0 %, pointwise sharing 70.0 %" in accuracy
 
 
 def test_tags_are_balanced_and_text_is_escaped(page):
@@ -177,7 +177,7 @@ def test_headline_has_the_numbers(contents):
     # 1000 + 3 * 100 against 3 * 1100.
     assert "1,300 parameters" in text
     assert "3,300, 2.5 times" in text
-    assert "proposed 70.0 %" in text
+    assert "pointwise sharing 70.0 %" in text
     assert "bit-identical" in text
 
 
@@ -223,7 +223,7 @@ def test_format_table():
 
 
 def test_soft_sharing_is_told_in_words_and_numbers(contents, page):
-    told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates folded"
+    told = "70.0 % before, 72.0 % with gates, 71.5 % with the gates collapsed"
     page = " ".join(page.split())
     assert told in page
     assert "vary by 4.0 % of their size" in page
@@ -251,5 +251,5 @@ def test_runs_without_comparisons_and_experiments(contents):
     assert "Soft sharing" not in page
     assert "On the device" not in page
     assert "On the device" not in summary_text(contents)
-    assert "proposed 70.0 %" in page
+    assert "pointwise sharing 70.0 %" in page
     assert "individual 8" not in page

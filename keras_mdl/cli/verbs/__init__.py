@@ -16,6 +16,7 @@ from keras_mdl.cli.verbs.domain_files import (
 from keras_mdl.cli.verbs.evaluate import evaluate
 from keras_mdl.cli.verbs.explain import explain
 from keras_mdl.cli.verbs.export import export
+from keras_mdl.cli.verbs.find_rate import find_rate
 from keras_mdl.cli.verbs.predict import predict
 from keras_mdl.cli.verbs.route import route
 from keras_mdl.cli.verbs.score import score
@@ -30,9 +31,9 @@ from keras_mdl.cli.verbs.train import train
 VERBS = {
     verb.__name__.replace("_", "-"): verb
     for verb in (
-        demo, train, add_domain, share, compare, search, evaluate, route,
-        predict, explain, dissect, changes, compress, export, serve, submit,
-        score, summary, remove_domain, save_domain, load_domain,
+        demo, find_rate, train, add_domain, share, compare, search, evaluate,
+        route, predict, explain, dissect, changes, compress, export, serve,
+        submit, score, summary, remove_domain, save_domain, load_domain,
     )
 }  # fmt: skip
 for _verb in VERBS.values():

@@ -22,6 +22,7 @@ def add_domain(
     training: flags.Training = flags.TRAINING,
     check: flags.Check = False,
     overwrite: flags.Overwrite = False,
+    resume: flags.Resume = False,
     console: flags.Shown,
 ):
     """Add a domain to a trained network, and train its slot alone.
@@ -41,6 +42,35 @@ def add_domain(
             lists them
         init_from: domain whose slot the new one starts from (default: first)
     """
+    ready = ready_to_add(
+        model, data, name, method, init_from, depthwise, size, recipe,
+        dropout, reading, training, console, check,
+    )  # fmt: skip
+    done = inputs.fitted(ready, out, training, console, check)
+    if check:
+        return outputs.checked(ready, done)
+    name, wider, isolation = ready.name, ready.model, ready.isolation
+    isolation.record(
+        f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
+    )
+    outputs.save_model(wider, out, isolation, overwrite)
+    console.say(f"\n{wider.summary_by_domain()}\n\n{isolation}")
+    if ready.method.alone:
+        console.say(f"\n{name} has a network of its own: nothing is shared")
+    facts = cards.facts_of(ready, data, ready.method.name, training, done)
+    return {
+        **outputs.trained(out, wider, name, done, facts),
+        "method": ready.method.name,
+        "isolated": isolation.isolated,
+        "isolation": isolation.to_dicts(),
+    }
+
+
+def ready_to_add(
+    model, data, name, method, init_from, depthwise, size, recipe, dropout,
+    reading, training, console, check=False,
+):  # fmt: skip
+    """The images and a network with a slot for them, as `inputs.Ready`."""
     saved = open_trunk(model, size)
     side = saved.side(size)
     if init_from is not None:
@@ -84,26 +114,6 @@ def add_domain(
             init_from=init_from,
             depthwise=depthwise,
         )
-    if not check:
-        outputs.require_room(out, 4 * view.count_params())
-    done = inputs.fitted(
-        view, chosen, found, findings, side, training, console, size, check
+    return inputs.Ready(
+        wider, view, chosen, found, findings, side, size, way, isolation
     )
-    if check:
-        return outputs.checked(found, findings, done)
-    isolation.record(
-        f"{name} trained", wider.fingerprint(), [f"domains/{name}"]
-    )
-    outputs.save_model(wider, out, isolation, overwrite)
-    console.say(f"\n{wider.summary_by_domain()}\n\n{isolation}")
-    if way.alone:
-        console.say(f"\n{name} has a network of its own: nothing is shared")
-    facts = cards.facts_of(
-        found, data, chosen, way.name, training, done, findings
-    )
-    return {
-        **outputs.trained(out, wider, name, done, facts),
-        "method": way.name,
-        "isolated": isolation.isolated,
-        "isolation": isolation.to_dicts(),
-    }

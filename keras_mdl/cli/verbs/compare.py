@@ -42,9 +42,9 @@ def compare(
     variants (a method with changes, under a name), hold_out, tensorboard; of
     base: recipe; of data: flip, validation_fraction, on_bad_image, data_dir,
     download; of each method: learning_rate, weight_decay, momentum,
-    batch_size, epochs, cosine, optimizer_name. Without them all methods train
-    as the recipe says, which does not suit all of them: a classifier alone
-    wants a larger learning rate.
+    batch_size, epochs, cosine, optimizer_name, balance, ema, precision.
+    Without them all methods train as the recipe says, which does not suit all
+    of them: a head alone wants a larger learning rate.
 
     Args:
         file: what to compare, FILE.yaml
@@ -73,4 +73,4 @@ def compare(
             "summary": summary.to_dicts(),
         }
 
-    return run_experiment(file, out, console, prepare, summarize)
+    return run_experiment(file, out, console, prepare, summarize, base=True)

@@ -22,7 +22,7 @@ def demo(
 
     Needs no files and no network. Adds domains to a pretrained mobile network
     (or trains the paper's first: --network resnet26), compares each with a
-    classifier alone (and on the paper's with a network of its own), checks
+    head alone (and on the paper's with a network of its own), checks
     after every step that no other domain changed by a bit, exports all of them
     for a phone, and writes everything to OUT/NAME: model.keras, domains/,
     export/, metrics.csv, history.csv, isolation.csv, tensorboard/, config.yaml,

@@ -92,6 +92,10 @@ def remove_domain(
     """
     saved = open_saved(model)
     saved.domain(domain)
+    if len(saved.domains) == 1:
+        raise InputError(
+            f"{domain!r} is the only domain of {model}: a model needs one"
+        )
     loaded = saved.load()
     with bad_input():
         narrower = loaded.without_domain(domain)

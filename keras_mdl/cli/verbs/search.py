@@ -20,7 +20,7 @@ def search(
     domain searches a path (MPNAS); blocks on several paths are shared; the
     union is trained on all domains together. Baselines beside it: random
     paths, one searched path for all, one network per domain, one fixed path
-    with classifiers. A run that was stopped goes on where it was, in the
+    with heads. A run that was stopped goes on where it was, in the
     middle of a search too, when the command is given again. In the end
     DIR/report.html shows the paths, how similar they are, accuracy,
     parameters and multiply-accumulates; DIR/models has the trained models

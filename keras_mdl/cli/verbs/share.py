@@ -35,7 +35,7 @@ def share(
     trained filters of all domains. Only the gates of the target train
     (--trains slot: also its BatchNorm, last pointwise and head); the trunk
     and all other domains stay bit-identical. The weights are printed, and the
-    accuracy of the hard slot, of the gates, and of the gates folded into
+    accuracy of the hard slot, of the gates, and of the gates collapsed into
     ordinary filters (--collapse writes that one: no cost in use).
 
     Args:
@@ -47,7 +47,7 @@ def share(
             BatchNorm, last pointwise and head, as the released code does
         own_weight: weight of the domain's own filters at the start, for
             example 0.9 (default: about the same for all, as released)
-        collapse: write the model with the gates folded into ordinary filters
+        collapse: write the slot collapsed into ordinary filters
         max_variation: with --collapse: keep gates whose mixed filters vary
             more between images, as a part of their size (default: 0.1)
     """
@@ -107,9 +107,8 @@ def share(
     )
     outputs.save_model(result, out, isolation, overwrite)
     console.say(f"\n{isolation}")
-    facts = cards.facts_of(
-        found, data, chosen, "soft_sharing", training, done.fit, findings
-    )
+    ready = inputs.Ready(loaded, None, chosen, found, findings, size, size)
+    facts = cards.facts_of(ready, data, "soft_sharing", training, done.fit)
     return {
         **outputs.trained(out, result, target, done.fit, facts),
         **done.to_dict(),

@@ -22,6 +22,7 @@ def train(
     training: flags.Training = flags.TRAINING,
     check: flags.Check = False,
     overwrite: flags.Overwrite = False,
+    resume: flags.Resume = False,
     console: flags.Shown,
 ):
     """Train a base network on one domain; further domains can be added to it.
@@ -38,6 +39,29 @@ def train(
         size: side of the square images in pixels, divisible by 8 (default:
             as published with the recipe, else 32)
     """
+    ready = ready_to_train(
+        data, domain, network, width, size, depthwise, recipe, dropout,
+        reading, training, console, check,
+    )  # fmt: skip
+    done = inputs.fitted(ready, out, training, console, check)
+    if check:
+        return outputs.checked(ready, done)
+    from keras_mdl.runs.isolation import IsolationTable
+
+    name, model = ready.name, ready.model
+    isolation = IsolationTable()
+    isolation.record(f"{name} trained", model.fingerprint())
+    outputs.save_model(model, out, isolation, overwrite)
+    console.say(f"\n{model.summary_by_domain()}")
+    facts = cards.facts_of(ready, data, "base", training, done)
+    return outputs.trained(out, model, name, done, facts)
+
+
+def ready_to_train(
+    data, domain, network, width, size, depthwise, recipe, dropout, reading,
+    training, console, check=False,
+):  # fmt: skip
+    """The images and a fresh network for them, as `inputs.Ready`."""
     found, findings = inputs.open_training_data(
         console, data, size or _SIZE, reading, training, domain, check
     )
@@ -45,7 +69,6 @@ def train(
     inputs.use_devices(training, console)
     import keras
 
-    from keras_mdl.runs.isolation import IsolationTable
     from keras_mdl.runs.networks import build_network
 
     keras.utils.set_random_seed(training.seed)
@@ -57,23 +80,9 @@ def train(
         side = _SIZE if side == 0 else side
     if dropout is None:
         dropout = chosen.dropout(name)
-    with bad_input():
+    with bad_input(input_shape="size"):
         model = build_network(
             network, [found.domain], side, width, dropout, depthwise or "plain"
         )
     view = model.for_domain(name, phase="base")
-    if not check:
-        outputs.require_room(out, 4 * view.count_params())
-    done = inputs.fitted(
-        view, chosen, found, findings, side, training, console, size, check
-    )
-    if check:
-        return outputs.checked(found, findings, done)
-    isolation = IsolationTable()
-    isolation.record(f"{name} trained", model.fingerprint())
-    outputs.save_model(model, out, isolation, overwrite)
-    console.say(f"\n{model.summary_by_domain()}")
-    facts = cards.facts_of(
-        found, data, chosen, "base", training, done, findings
-    )
-    return outputs.trained(out, model, name, done, facts)
+    return inputs.Ready(model, view, chosen, found, findings, side, size)

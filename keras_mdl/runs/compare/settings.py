@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 
 from keras_mdl.domains import Domain, as_domains
 from keras_mdl.models import PHASES
-from keras_mdl.runs.data_entry import DataEntry, PretrainedBase
+from keras_mdl.runs.data_entry import DataEntry, PretrainedBase, base_of
 from keras_mdl.runs.directory import check_run_name
 from keras_mdl.runs.executors import checked_executor
 from keras_mdl.runs.networks import methods_for
@@ -18,7 +18,7 @@ from keras_mdl.runs.settings_files import (
     require_known,
     require_number,
 )
-from keras_mdl.training import METHODS, get_method, get_recipe
+from keras_mdl.training import METHODS, PRECISIONS, get_method, get_recipe
 
 # What one method may have otherwise than the others: `(type, lowest value or
 # None for "above 0", or the values that there are)`. First values of the
@@ -32,6 +32,9 @@ RECIPE_VALUES = {
     "optimizer_name": (str, ("adamw", "coupled_sgd")),
     "head_part": (float, 0),
     "head_rate": (float, None),
+    "balance": (float, 0),
+    "ema": (float, 0),
+    "precision": (str, PRECISIONS),
 }
 OVERRIDES = {
     **RECIPE_VALUES,
@@ -274,17 +277,8 @@ def settings_from(values, folder=".", check=True):
     for key in ("base", "domains"):
         if not values.get(key):
             raise ValueError(f"The key {key!r} is missing")
-    base = values.pop("base")
-    base = {"data": base} if isinstance(base, str) else base
-    base = dict(of_type("base", base, dict))
-    for key in ("epochs", "recipe"):
-        if key in base:
-            values[f"base_{key}"] = base.pop(key)
-    values["base"] = (
-        PretrainedBase()
-        if base == {"data": "pretrained"}
-        else DataEntry.of(base, extra=("epochs", "recipe"))
-    )
+    values["base"], own = base_of(values["base"])
+    values |= {f"base_{key}": value for key, value in own.items()}
     values["domains"] = tuple(
         DataEntry.of(d) for d in of_type("domains", values["domains"], list)
     )
