@@ -10,7 +10,8 @@ def search_table():
     rows = stored.rows("search.csv")
     methods, domains = distinct(rows, "method"), distinct(rows, "domain")
     found = {m: _of(rows, m, len(domains)) for m in methods}
-    base = mean(map(_parameters, found["single_path"]))
+    found = {m: seeds for m, seeds in found.items() if seeds}
+    base = [_parameters(seed) for seed in found.get("single_path", [])]
     lines = []
     for method, seeds in found.items():
         size = mean(map(_parameters, seeds))
@@ -18,7 +19,7 @@ def search_table():
             [
                 method,
                 f"{size:,.0f}",
-                f"{size / base:.2f}",
+                f"{size / mean(base):.2f}" if base else "-",
                 f"{mean(map(_macs, seeds)) / 1e6:.2f} M",
                 f"{mean(map(_bytes, seeds)) / 1000:,.0f}",
                 spread([mean(_accuracies(s)) for s in seeds])

@@ -2,14 +2,8 @@
 
 import numpy as np
 
-from keras_mdl_export.flatbuffer import (
-    add_tensor,
-    code_of,
-    data_of,
-    make_operator,
-    schema,
-    set_data,
-)
+from keras_mdl_export.flatbuffer import code_of, data_of, schema, set_data
+from keras_mdl_export.weights import dequantized
 
 _OPS = schema.BuiltinOperator
 _INT8, _FLOAT = schema.TensorType.INT8, schema.TensorType.FLOAT32
@@ -43,8 +37,11 @@ def coarsen(model, trunk, bits):
                 continue
             index, depthwise = int(op.inputs[1]), code == _OPS.DEPTHWISE_CONV_2D
             kernel = graph.tensors[index]
-            if kernel.type == _FLOAT and depthwise and bits.depthwise:
-                made_float.append(_as_int8(model, graph, op, bits))
+            if depthwise and bits.depthwise and kernel.type == _FLOAT:
+                values = data_of(model, kernel)
+                if values is not None:  # not the trunk's, which is int8
+                    grid = _grid(values, bits)
+                    made_float.append(dequantized(model, graph, op, *grid))
             elif kernel.type == _INT8 and index not in done:
                 done.add(index)
                 _coarser(model, kernel, shared, depthwise, bits)
@@ -96,7 +93,8 @@ def on_grid(values, scales, levels, axis):
 def _coarser(model, kernel, shared, depthwise, bits):
     data, found = data_of(model, kernel), kernel.quantization
     levels = (bits.depthwise or 127) if depthwise else bits.kernels
-    if not depthwise and (data.size < _SMALL or data.tobytes() in shared):
+    small = not depthwise and data.size < _SMALL
+    if small or data.tobytes() in shared:
         levels = 127
     factor = np.float32(127 / levels)
     if levels < 127:
@@ -106,25 +104,12 @@ def _coarser(model, kernel, shared, depthwise, bits):
     found.scale = short(found.scale * factor, bits.mantissa)
 
 
-def _as_int8(model, graph, op, bits):
-    """A float depthwise kernel as int8, and what makes it float again."""
-    values = data_of(model, graph.tensors[op.inputs[1]])
-    channels = values.shape[-1]
-    largest = np.abs(values.reshape(-1, channels)).max(0)
+def _grid(values, bits):
+    """A float depthwise kernel as integers and scales."""
+    largest = np.abs(values.reshape(-1, values.shape[-1])).max(0)
     scales = np.where(largest, largest / bits.depthwise, 1)
-    stored = add_tensor(
-        model, graph, values.shape, on_grid(values, scales, bits.depthwise, 3)
-    )
-    found = schema.QuantizationParametersT()
-    found.scale = short(scales, bits.mantissa)
-    found.zeroPoint = np.zeros(channels, np.int64)
-    found.quantizedDimension = 3
-    graph.tensors[stored].quantization = found
-    floats = add_tensor(model, graph, values.shape)
-    op.inputs[1] = floats
-    return make_operator(
-        model, _OPS.DEQUANTIZE, [stored], [floats], schema.DequantizeOptionsT()
-    )
+    integers = on_grid(values, scales, bits.depthwise, 3)
+    return integers, short(scales, bits.mantissa)
 
 
 def _short_bias(model, graph, op, mantissa):

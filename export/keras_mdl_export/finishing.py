@@ -11,6 +11,7 @@ from keras_mdl_export.flatbuffer import (
     unpack,
 )
 from keras_mdl_export.private_bits import FULL
+from keras_mdl_export.unfolding import unfold_scales
 from keras_mdl_export.versions import RUNTIME, set_versions
 
 
@@ -31,10 +32,10 @@ def finish(content, mode, kernels, output, trunk, bits=FULL, only_trunk=False):
     """
     model = unpack(content)
     if mode.unfold:
-        weights.unfold_scales(model, kernels)
+        unfold_scales(model, kernels)
     if mode.kernels == "int8" and not mode.int8_activations:
         weights.quantize_kernels(
-            model, list(trunk.values()) if only_trunk else None
+            model, kernels, list(trunk.values()) if only_trunk else None
         )
     weights.dense_as_convolutions(model)
     if bits != FULL:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_mdl_export.flatbuffer import code_of, constant_of, data_of, schema
+from keras_mdl_export.trunk import channels_first
 
-_WITH_KERNEL = (
-    schema.BuiltinOperator.CONV_2D,
-    schema.BuiltinOperator.FULLY_CONNECTED,
-)
+_AXIS = {  # of the output channels
+    schema.BuiltinOperator.CONV_2D: 0,
+    schema.BuiltinOperator.DEPTHWISE_CONV_2D: 3,
+    schema.BuiltinOperator.FULLY_CONNECTED: 0,
+}
 
 
 class SharingError(RuntimeError):
@@ -59,8 +61,7 @@ def sharing_of(domain, model, stored, adapter=None):
     Returns:
         A `Sharing`.
     """
-    found = _kernels(model)
-    there = {k.tobytes() for k in found}
+    found, there = _kernels(model)
     unshared, shared = {}, 0
     for layer, kernel in stored.items():
         if kernel.tobytes() in there:
@@ -69,7 +70,7 @@ def sharing_of(domain, model, stored, adapter=None):
             unshared[layer] = (
                 f"its adapter ({adapter}) gives the domain a kernel of its own"
                 if adapter
-                else _reason(kernel, found)
+                else _reason(channels_first(layer, kernel), found)
             )
     total = sum(k.nbytes for k in stored.values())
     return Sharing(domain, shared, total, unshared)
@@ -99,21 +100,23 @@ def require_sharing(found, min_shared):
 
 
 def _kernels(model):
-    """Constant kernels of a file's convolutions and dense layers."""
-    found = []
+    """Constant kernels of convolutions and dense layers: rows, and bytes."""
+    found, there = [], set()
     for graph in model.subgraphs:
         for op in graph.operators:
-            if code_of(model, op) in _WITH_KERNEL:
+            axis = _AXIS.get(code_of(model, op))
+            if axis is not None:
                 tensor = constant_of(model, graph, int(op.inputs[1]))
                 data = data_of(model, tensor)
                 if data is not None:
-                    found.append(data.reshape(len(data), -1))
-    return found
+                    there.add(data.tobytes())
+                    moved = np.moveaxis(data, axis, 0)
+                    found.append(moved.reshape(len(moved), -1))
+    return found, there
 
 
-def _reason(kernel, found):
+def _reason(rows, found):
     """Why a kernel is not among `found`, by the one most like it."""
-    rows = kernel.reshape(len(kernel), -1)
     like = [k for k in found if k.shape == rows.shape and k.dtype == rows.dtype]
     if not like:
         return (

@@ -4,13 +4,15 @@ import numpy as np
 
 from keras_mdl.models.backbones.signs import DEAD
 from keras_mdl.models.paths import by_path
-from keras_mdl_export.weights import int8_grid
+from keras_mdl_export.grid import channel_axis, int8_grid
 
 _PREFIX = "trunk/"
 
 
 def trunk_kernels(model):
-    """`{layer: float32 kernel}` of the trunk, output channels first.
+    """`{layer: float32 kernel}` of the trunk, as TFLite orders them.
+
+    Output channels are first, in a depthwise kernel last (`channel_axis`).
 
     Args:
         model: A `keras_mdl.MultiDomainModel`.
@@ -69,7 +71,7 @@ def without_dead_rows(model):
         there are none. A row is dead if none of its weights reaches 1e-6.
     """
     dead = {
-        layer: np.abs(kernel.reshape(len(kernel), -1)).max(1) < DEAD
+        layer: np.abs(channels_first(layer, kernel)).max(1) < DEAD
         for layer, kernel in trunk_kernels(model).items()
     }
     dead = {layer: rows for layer, rows in dead.items() if rows.any()}
@@ -78,7 +80,8 @@ def without_dead_rows(model):
     copy = model.folded([])
     variables = _kernel_variables(copy)
     for layer, rows in dead.items():
-        variables[layer].assign(_value(variables[layer]) * ~rows)
+        alive = ~rows[:, None] if channel_axis(layer) else ~rows
+        variables[layer].assign(_value(variables[layer]) * alive)
     return copy, {layer: int(rows.sum()) for layer, rows in dead.items()}
 
 
@@ -94,11 +97,12 @@ def quantized(model):
         model: A `keras_mdl.MultiDomainModel`; it is left as it is.
     """
     copy = model.folded([])
-    for variable in _kernel_variables(copy).values():
-        integers, scales = int8_grid(_output_first(_value(variable)))
+    for layer, variable in _kernel_variables(copy).items():
+        axis = channel_axis(layer)
+        integers, scales = int8_grid(_output_first(_value(variable)), axis)
         # In float32, as the runtime multiplies them.
-        shape = (-1,) + (1,) * (integers.ndim - 1)
-        rounded = integers.astype(np.float32) * scales.reshape(shape)
+        others = tuple(i for i in range(integers.ndim) if i != axis)
+        rounded = integers.astype(np.float32) * np.expand_dims(scales, others)
         variable.assign(_output_last(rounded))
     return copy
 
@@ -106,8 +110,14 @@ def quantized(model):
 def stored_kernels(kernels, mode):
     """The trunk as the files hold it: `{layer: array}` in the mode's dtype."""
     if mode.kernels == "int8":
-        return {k: int8_grid(v)[0] for k, v in kernels.items()}
+        return {k: int8_grid(v, channel_axis(k))[0] for k, v in kernels.items()}
     return {k: v.astype(mode.kernels) for k, v in kernels.items()}
+
+
+def channels_first(layer, kernel):
+    """A kernel of the trunk as a matrix, a row for each output channel."""
+    rows = np.moveaxis(kernel, channel_axis(layer), 0)
+    return rows.reshape(len(rows), -1)
 
 
 def as_bytes(kernel):
@@ -116,14 +126,13 @@ def as_bytes(kernel):
 
 
 def _kernel_variables(model):
-    # Convolutions (kh, kw, in, out) and dense layers (in, out). A depthwise
-    # kernel takes each domain's norm into its numbers: its bytes differ.
+    # Convolutions (kh, kw, in, out), depthwise ones (kh, kw, channels, 1) and
+    # dense layers (in, out).
     return {
         path.removeprefix(_PREFIX): variable
         for path, variable in model.variables_by_path().items()
         if path.startswith(_PREFIX)
         and path.endswith("/kernel")
-        and not path.endswith("/depthwise/kernel")
         and len(variable.shape) in (2, 4)
     }
 

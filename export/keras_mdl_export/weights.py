@@ -11,49 +11,36 @@ from keras_mdl_export.flatbuffer import (
     schema,
     set_data,
 )
+from keras_mdl_export.grid import int8_grid
+from keras_mdl_export.unfolding import as_multiple
 
 _OPS = schema.BuiltinOperator
 _WITH_KERNEL = (_OPS.CONV_2D, _OPS.DEPTHWISE_CONV_2D, _OPS.FULLY_CONNECTED)
 _INT8_KERNEL = (_OPS.CONV_2D, _OPS.FULLY_CONNECTED)
-# Where the rounding of float32 arithmetic may separate a folded kernel from
-# the product that it is.
-_TOLERANCE = 1e-4
 
 
-def int8_grid(kernel):
-    """The int8 grid of a kernel, symmetric, one scale per output channel.
-
-    ```
-    scale[n] = max |kernel[n]| / 127        kernel[n] ~ scale[n] * integers[n]
-    ```
-
-    Args:
-        kernel: Output channels first.
-
-    Returns:
-        `(integers, scales)`, int8 and float32. A row of zeros has scale 1.
-    """
-    rows = np.asarray(kernel, np.float64).reshape(len(kernel), -1)
-    scales = (np.abs(rows).max(1) / 127).astype(np.float32)
-    scales[scales == 0] = 1
-    integers = np.rint(rows / scales[:, None]).clip(-127, 127)
-    return integers.astype(np.int8).reshape(kernel.shape), scales
-
-
-def quantize_kernels(model, only=None):
+def quantize_kernels(model, kernels, only=None):
     """Mode `dyn_conv`: int8 kernels of convolutions and dense layers.
 
     Activations stay float32; the runtime quantizes the input of such a layer
-    as it goes. Depthwise kernels are not quantized: XNNPACK does not take
-    their int8 form when activations are float.
+    as it goes. XNNPACK does not take depthwise kernels in int8 when
+    activations are float: the trunk's are stored so, to be shared, and a
+    DEQUANTIZE operator makes them float when the model is loaded.
 
     Args:
         model: A `schema.ModelT`, changed in place.
+        kernels: `{layer: float32 kernel}` of the trunk.
         only: int8 kernels: no others are quantized. Default: all are.
     """
     only = only and {kernel.tobytes() for kernel in only}
     for graph in model.subgraphs:
+        first = []
         for op in graph.operators:
+            if code_of(model, op) == _OPS.DEPTHWISE_CONV_2D:
+                values = data_of(model, graph.tensors[op.inputs[1]])
+                if as_multiple(values, kernels, 3)[0] is not None:
+                    grid = int8_grid(values, 3)
+                    first.append(dequantized(model, graph, op, *grid))
             if code_of(model, op) not in _INT8_KERNEL:
                 continue
             tensor = graph.tensors[op.inputs[1]]
@@ -66,6 +53,29 @@ def quantize_kernels(model, only=None):
             tensor.quantization = schema.QuantizationParametersT()
             tensor.quantization.scale = scales
             tensor.quantization.zeroPoint = np.zeros(len(scales), np.int64)
+        graph.operators = first + graph.operators
+
+
+def dequantized(model, graph, op, integers, scales):
+    """Gives a depthwise convolution an int8 kernel that is float in use.
+
+    Returns:
+        The DEQUANTIZE operator, which XNNPACK resolves at loading.
+    """
+    stored = add_tensor(model, graph, integers.shape, integers)
+    found = schema.QuantizationParametersT()
+    found.scale = scales
+    found.zeroPoint = np.zeros(len(scales), np.int64)
+    found.quantizedDimension = 3
+    graph.tensors[stored].quantization = found
+    op.inputs[1] = add_tensor(model, graph, integers.shape)
+    return make_operator(
+        model,
+        _OPS.DEQUANTIZE,
+        [stored],
+        [int(op.inputs[1])],
+        schema.DequantizeOptionsT(),
+    )
 
 
 def dense_as_convolutions(model):
@@ -135,75 +145,6 @@ def _reshaped(model, graph, index, shape, back=False):
     sizes = add_tensor(model, graph, [len(wanted)], options.newShape)
     op = make_operator(model, _OPS.RESHAPE, [source, sizes], [target], options)
     return [op], other
-
-
-def unfold_scales(model, kernels):
-    """Takes BatchNorm's factor out of the trunk's kernels again.
-
-    A converted convolution holds `a[n] * K[n]`: the trunk's kernel with the
-    factor of one domain in it. Here it gets `K` back, bit for bit, and the
-    factor and bias follow as two operators: `y = a * conv(x, K) + b`. That
-    costs 1-3 % of the time and shares the trunk between domains without any
-    quantisation.
-
-    Args:
-        model: A float32 `schema.ModelT`, changed in place.
-        kernels: `{layer: float32 kernel}`, output channels first.
-    """
-    for graph in model.subgraphs:
-        operators = []
-        for op in graph.operators:
-            operators.append(op)
-            if code_of(model, op) != _OPS.CONV_2D:
-                continue
-            tensor = graph.tensors[op.inputs[1]]
-            folded = data_of(model, tensor)
-            kernel, factor = _as_multiple(folded, kernels)
-            if kernel is not None and not np.array_equal(kernel, folded):
-                set_data(model, tensor, kernel)
-                operators += _scale_and_bias(model, graph, op, factor)
-        graph.operators = operators
-
-
-def _as_multiple(folded, kernels):
-    for kernel in kernels.values():
-        if kernel.shape != folded.shape:
-            continue
-        axes = tuple(range(1, kernel.ndim))
-        size = (kernel.astype(np.float64) ** 2).sum(axes)
-        factor = (folded.astype(np.float64) * kernel).sum(axes) / np.where(
-            size == 0, 1, size
-        )
-        shape = (-1,) + (1,) * (kernel.ndim - 1)
-        gap = np.abs(folded - factor.reshape(shape) * kernel)
-        if gap.max() <= _TOLERANCE * np.abs(folded).max():
-            return kernel, factor.astype(np.float32)
-    return None, None
-
-
-def _scale_and_bias(model, graph, op, factor):
-    bias = data_of(model, graph.tensors[op.inputs[2]])
-    if bias is None:
-        bias = np.zeros(len(factor), np.float32)
-    output, shape = op.outputs[0], graph.tensors[op.outputs[0]].shape
-    plain = add_tensor(model, graph, shape)
-    scaled = add_tensor(model, graph, shape)
-    op.inputs = np.array(
-        [*op.inputs[:2], add_tensor(model, graph, bias.shape, 0 * bias)],
-        np.int32,
-    )
-    op.outputs = np.array([plain], np.int32)
-    add = schema.AddOptionsT()
-    add.fusedActivationFunction = op.builtinOptions.fusedActivationFunction
-    op.builtinOptions.fusedActivationFunction = 0
-    factor = add_tensor(model, graph, factor.shape, factor)
-    bias = add_tensor(model, graph, bias.shape, bias)
-    return [
-        make_operator(
-            model, _OPS.MUL, [plain, factor], [scaled], schema.MulOptionsT()
-        ),
-        make_operator(model, _OPS.ADD, [scaled, bias], [output], add),
-    ]
 
 
 def halve_kernels(model):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from keras_mdl.data import decathlon
 from keras_mdl.data.domain_data import DomainData
-from keras_mdl.data.sources import ArraySource
 from keras_mdl.data.statistics import SAMPLE, with_statistics
 from keras_mdl.data.tfds_sources import RecordSource, StreamSource
 from keras_mdl.domains import Domain, domain_name
@@ -171,10 +170,7 @@ def from_tfds_builder(
     # Sources that are read from disk know their labels themselves.
     parts = {split: (stream, None) for split, stream in streams.items()}
     if in_memory:
-        parts = {
-            split: (ArraySource(s.first_images(len(s))), s.labels)
-            for split, s in streams.items()
-        }
+        parts = {split: s.in_memory() for split, s in streams.items()}
     if facts is not None:
         domain = Domain(domain.name, classes, facts.mean, facts.std)
         flip = facts.flip if flip is None else flip

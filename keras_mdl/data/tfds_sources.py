@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_mdl.data.labels import checked_labels
 from keras_mdl.data.pixels import rgb_from_array, rgb_from_file
+from keras_mdl.data.sources import ArraySource
 
 # Images held for shuffling: at 72x72 RGB about 130 MB.
 SHUFFLE_BUFFER = 8192
@@ -55,6 +56,10 @@ class RecordSource:
         """The first `count` images, as uint8 arrays."""
         return [self[i] for i in range(min(count, len(self)))]
 
+    def in_memory(self):
+        """`(source, labels)` with all images decoded."""
+        return ArraySource([self[i] for i in range(len(self))]), self.labels
+
     def joined(self, other):
         """Both splits."""
         return _joined(self, other)
@@ -92,6 +97,13 @@ class StreamSource:
         """The first `count` images, as uint8 arrays."""
         images = self._read(most=count)
         return [rgb_from_array(e[self._arguments[2]]) for e in images]
+
+    def in_memory(self):
+        """`(source, labels)` with all images decoded, in one pass."""
+        images, labels = zip(*self.examples(), strict=True)
+        _, split, *_, num_classes = self._arguments
+        labels = checked_labels(np.array(labels), len(self), split, num_classes)
+        return ArraySource(list(images)), labels
 
     def examples(self, seed=None):
         """Yields `(image, label)`; shuffled if seeded."""

@@ -33,17 +33,9 @@ def path_cost(kind, blocks, size, others=()):
     if kind == "union_bytes":
         there = {b for path in others for b in path}
         return sum(
-            _own_bytes(b) if b in there else b.exported_bytes for b in blocks
+            b.own_bytes if b in there else b.exported_bytes for b in blocks
         )
     raise ValueError(f"Unknown cost: {kind!r}. Known: {', '.join(COSTS)}")
-
-
-def _own_bytes(block):
-    """Of a block whose kernels are stored already: depthwise kernels (norms
-    are folded into them), scales and biases."""
-    return block.exported_bytes - sum(
-        s.kernel_numbers for s in block.steps if s.kind != "depthwise"
-    )
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,8 @@ class SearchPlan:
         reward: `Reward`.
         controllers: `"per_domain"` (MPNAS); `"one"` for all domains, with the
             mean of their accuracies (multi-head NAS); `"random"`: none, each
-            domain gets a random path, of 100 the one nearest the target.
+            domain gets a random path, of 100 the one whose cost beside the
+            others' paths is nearest the target.
         batch_size: Training images of a domain in a step.
         held_out_batch: Held-out images; default 4 times as many.
         optimizer: Of the weights: `"adam"`, or `"rmsprop"` as published
@@ -247,7 +248,7 @@ class Search:
         """The most likely path of each controller, as `FoundPaths`."""
         choices = {d: c.best() for d, c in self.controllers.items()}
         if self.plan.controllers == "random":
-            choices = {d: self._random(i) for i, d in enumerate(self.domains)}
+            choices = self._random()
         return FoundPaths(self.space, choices, list(self.history))
 
     # === Parts of a step ===
@@ -297,12 +298,12 @@ class Search:
         rate = learning_rate(
             self.step, plan.steps, plan.controller_rate, plan.delay
         )
-        best = {d: c.best() for d, c in self.controllers.items()}
+        best = {
+            d: self.space.blocks(c.best()) for d, c in self.controllers.items()
+        }
         for row in rows:
             name = row["domain"]
-            others = [
-                self.space.blocks(c) for d, c in best.items() if d != name
-            ]
+            others = [blocks for d, blocks in best.items() if d != name]
             row["cost"] = self._cost(sampled[name], others)
             row["reward"] = plan.reward(row["accuracy"], row["cost"])
         if plan.controllers == "one":
@@ -317,8 +318,8 @@ class Search:
             row["entropy"] = controller.mean_entropy()
 
     def _cost(self, choices, others=()):
-        if self.plan.controllers == "one":
-            others = ()
+        if self.plan.controllers == "one":  # which all others have too
+            others = [self.space.blocks(choices)]
         kind = "macs" if self.plan.reward.kind == "accuracy" else (
             self.plan.reward.cost
         )  # fmt: skip
@@ -329,14 +330,22 @@ class Search:
             [*others, self._existing],
         )
 
-    def _random(self, i):
-        rng, uniform = self._rng(0, i), Controller(self.space)
+    def _random(self):
+        uniform, draws = Controller(self.space), {}
+        for i, name in enumerate(self.domains):
+            rng = self._rng(0, i)
+            draws[name] = [uniform.sample(rng) for _ in range(100)]
+        found = {name: some[0] for name, some in draws.items()}
+        target = self.plan.reward.target
         if self.plan.reward.kind == "accuracy":
-            return uniform.sample(rng)
-        return min(
-            (uniform.sample(rng) for _ in range(100)),
-            key=lambda c: abs(self._cost(c) - self.plan.reward.target),
-        )
+            return found
+        for name, some in draws.items():
+            others = [
+                self.space.blocks(c) for d, c in found.items() if d != name
+            ]
+            gaps = [abs(self._cost(c, others) - target) for c in some]
+            found[name] = some[int(np.argmin(gaps))]
+        return found
 
     def _weight_rate(self, step):
         warm = max(1, round(0.025 * self.plan.steps))

@@ -1,5 +1,6 @@
 """`SearchSpace`: what a path may look like, as a value with exact counts."""
 
+import functools
 import json
 import math
 from dataclasses import asdict, dataclass, replace
@@ -133,7 +134,7 @@ class SearchSpace:
     def mobilenet_v3(
         cls, size=224, width=1.0, stages=5, layers=4, multipliers=MULTIPLIERS,
         kernels=(3, 5, 7), expansions=(1, 2, 3, 4, 5, 6),
-        squeezes=(False, True),
+        squeezes=(False, True), head=1.0,
     ):  # fmt: skip
         """The MobileNetV3-like space of TuNAS, or a smaller one by one rule.
 
@@ -151,14 +152,17 @@ class SearchSpace:
             layers: Of each stage.
             multipliers: Of each width; one for no choice of widths.
             kernels, expansions, squeezes: As `SearchSpace`.
+            head: Factor of the widths of head and features besides `width`.
+                They are most of the parameters of a small space, and every
+                path has them.
         """
         if not 1 <= stages <= len(_STRIDES):
             raise ValueError(
                 f"`stages` must be 1 to {len(_STRIDES)}. Received: {stages}"
             )
 
-        def widths(base):
-            numbers = [rounded(base * width * m) for m in multipliers]
+        def widths(base, more=1.0):
+            numbers = [rounded(base * width * more * m) for m in multipliers]
             return tuple(dict.fromkeys(numbers))
 
         side, found = math.ceil(size / 2), []
@@ -177,11 +181,11 @@ class SearchSpace:
             kernels=tuple(kernels),
             expansions=tuple(expansions),
             squeezes=tuple(squeezes),
-            head_widths=widths(_BASE[6]),
-            feature_widths=widths(_BASE[7]),
+            head_widths=widths(_BASE[6], head),
+            feature_widths=widths(_BASE[7], head),
         )
 
-    @property
+    @functools.cached_property
     def decisions(self):
         """The `Decision`s, in order."""
         found = [

@@ -141,8 +141,10 @@ class _Node(keras.layers.Layer):
                     if p.startswith(prefix)
                 }
                 for kind, variable in variables.items():
-                    # Squeeze and excite are 1x1 convolutions there.
-                    variable.assign(ops.reshape(values[kind], variable.shape))
+                    # Squeeze and excite are 1x1 convolutions there. A copy:
+                    # on JAX a step gives the arrays that it takes away.
+                    value = ops.copy(values[kind])
+                    variable.assign(ops.reshape(value, variable.shape))
 
     def call(self, x, domain, row):
         def new():

@@ -102,6 +102,16 @@ def test_both_loaders_agree_bit_for_bit():
         assert same(one_pass(left), one_pass(right))
 
 
+def test_images_resized_once_make_the_same_batches():
+    plan = Preprocess.default(8)
+    first, second = (
+        one_pass(d.batches("train", 4, plan, training=True, seed=7))
+        for d in (data(), data().resized(8))
+    )
+    assert first[0][0].shape == (4, 8, 8, 3)
+    assert same(first, second)
+
+
 @KINDS
 def test_training_visits_every_image_once(kind):
     source = loader(kind, preprocess=None, drop_remainder=False, dtype="uint8")

@@ -2,14 +2,21 @@
 
 import csv
 import re
+import subprocess
+import sys
+import time
 
+import numpy as np
 import pytest
 import tiny
+import yaml
 
 from keras_mdl.data import SetEpoch
 from keras_mdl.models import load_model
-from keras_mdl.runs.engine import run_jobs
+from keras_mdl.runs.data_entry import DataEntry
+from keras_mdl.runs.engine import result_of, run_jobs
 from keras_mdl.runs.search import read_search_settings, search, search_jobs
+from keras_mdl.runs.search.kept_images import kept
 from keras_mdl.runs.search.search_jobs import jobs_of
 from keras_mdl.runs.search.search_settings import search_settings_from
 
@@ -18,7 +25,7 @@ VALUES = {
     "space": {"size": 16, "width": 0.25, "stages": 1, "layers": 2,
               "multipliers": [1.0], "kernels": [3], "expansions": [1, 2],
               "squeezes": [False]},
-    "search": {"steps": 4, "batch_size": 8,
+    "search": {"steps": 60, "batch_size": 8, "held_out_batch": 8,
                "reward": {"kind": "absolute", "cost": "macs",
                           "target": 80000}},
     "training": {"steps": 4, "batch_size": 8},
@@ -61,6 +68,23 @@ def test_all_that_a_run_leaves_behind(folder):
         assert {r["method"] for r in csv.DictReader(f)} == set(methods)
 
 
+def test_images_are_decoded_once(tmp_path):
+    entry = DataEntry.of({"data": "embedded:shapes", "flip": True})
+    made = kept(entry, {"spec": "x"}, ".", 8, tmp_path)
+    (file,) = (tmp_path / "images").iterdir()
+    found = kept(entry, {"spec": "x"}, "elsewhere", 8, tmp_path)
+    assert (found.domain, found.flip) == (made.domain, True)
+    for split in ("train", "validation"):
+        a, b = (np.stack(list(d.images(split))) for d in (made, found))
+        assert a.shape[1:] == (8, 8, 3)
+        np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(made.labels(split), found.labels(split))
+    content = file.read_bytes()
+    file.write_bytes(content[:1000])  # whatever broke it
+    kept(entry, {"spec": "x"}, ".", 8, tmp_path)
+    assert file.read_bytes() == content
+
+
 def test_other_settings_are_refused(folder, tmp_path):
     settings = search_settings_from(
         {**VALUES, "training": {"steps": 5, "batch_size": 8}}
@@ -73,6 +97,33 @@ def test_other_settings_are_refused(folder, tmp_path):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(FileExistsError, match="not the folder of a search"):
         search(settings, tmp_path)
+
+
+def test_a_killed_command_ends_with_the_rows_of_one_that_was_not(
+    folder, tmp_path, monkeypatch, capsys
+):
+    """`kill -9` in the middle of a search; its worker ends with it."""
+    monkeypatch.setattr(search_jobs, "_EPOCH", 2)
+    values = {**VALUES, "methods": ["mpnas_bounded"]}
+    out = tmp_path / "run"
+    (tmp_path / "space.yaml").write_text(yaml.dump(values))
+    command = "-m keras_mdl search space.yaml --out run --processes 1".split()
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    while not list(out.glob("state/*.npz")) and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    search_job, train_job = jobs_of(search_settings_from(values))
+    run_jobs(str(out), [vars(search_job)], {})  # when the worker has ended
+    said = capsys.readouterr().out
+    assert "step 25/" not in said
+    assert "step 50/60" in said
+    run_jobs(str(out), [vars(train_job)], {})
+    for job in (search_job, train_job):
+        whole, again = (result_of(job, f)["result"] for f in (folder, out))
+        assert whole == again
 
 
 def test_a_training_that_goes_on_ends_bit_identical(

@@ -165,14 +165,23 @@ def test_random_paths_lie_near_the_target_and_one_path_is_one():
     random = Search(SPACE, DOMAINS, all_batches(), plan).run()
     costs = [path_cost("macs", p, 16) for p in random.paths.values()]
     assert costs == pytest.approx([9e4] * 2, rel=0.1)
-    plan = SearchPlan(controllers="one", steps=1, batch_size=8,
+    union = Reward("absolute", "union_bytes", 3000)
+    plan = SearchPlan(controllers="random", reward=union)
+    first, second = Search(SPACE, DOMAINS, all_batches(), plan).run(
+    ).paths.values()  # fmt: skip
+    cost = path_cost("union_bytes", second, 16, [first])
+    assert cost == pytest.approx(3000, rel=0.1)
+    plan = SearchPlan(controllers="one", steps=1, batch_size=8, reward=union,
                       held_out_batch=8, delay=0, relaxed=0)  # fmt: skip
     search = Search(SPACE, DOMAINS, all_batches(), plan)
+    search.controllers["a"].sample = lambda rng: PATHS[0]
     # What the network says is no matter here, and takes long to trace.
     search.network.train_on_batch = lambda *a, **kw: {"cross_entropy": 1.0}
     search.network.predict_on_batch = lambda x: np.zeros((8, 3))
     one = search.run()
     assert len({(r["cost"], r["entropy"]) for r in one.history}) == 1
+    path = SPACE.blocks(PATHS[0])  # its kernels are there: others have it
+    assert one.history[0]["cost"] == sum(b.own_bytes for b in path)
     assert one.choices["a"] == one.choices["b"]
 
 

@@ -38,7 +38,7 @@ def search(
       seeds: [0]
       methods: [mpnas, random, multi_head, independent, single_path]
 
-    Of space also: multipliers, kernels, expansions, squeezes. Of search also:
+    Of space also: multipliers, kernels, expansions, squeezes, head. Of search:
     batch_size, held_out_batch, optimizer, learning_rate, weight_decay,
     controller_rate, delay, relaxed, entropy, balancing (equal, exponential,
     bounded, uncertainty, dynamic). Rewards: absolute, soft, hard, accuracy;

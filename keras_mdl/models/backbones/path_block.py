@@ -152,18 +152,15 @@ class PathBlock:
 
     @property
     def exported_bytes(self):
-        """About what its kernels take in an exported file of `dyn_conv`.
+        """About what its kernels take in an exported file of `dyn_conv`: a
+        byte for each number, and `own_bytes`."""
+        return self.own_bytes + sum(s.kernel_numbers for s in self.steps)
 
-        A byte for a number of a convolution, and for each of its channels 16
-        (scale, zero point and bias of the int8 format); 4 for a number of a
-        depthwise kernel or its bias.
-        """
-        return sum(
-            4 * (s.kernel_numbers + s.filters)
-            if s.kind == "depthwise"
-            else s.kernel_numbers + 16 * s.filters
-            for s in self.steps
-        )
+    @property
+    def own_bytes(self):
+        """What each domain stores of a shared block: 16 bytes for a channel
+        (scale, zero point and bias of the int8 format)."""
+        return 16 * sum(s.filters for s in self.steps)
 
 
 def path_macs(blocks, size):

@@ -12,16 +12,13 @@ from keras_mdl.data.joint import JointBatches, batch_at
 from keras_mdl.files import remove_leftovers
 from keras_mdl.models.backbones.multi_path import path_options
 from keras_mdl.runs import fitting
-from keras_mdl.runs.data_entry import (
-    DataEntry,
-    require_splits,
-    without_validation,
-)
+from keras_mdl.runs.data_entry import DataEntry, without_validation
 from keras_mdl.runs.engine import Job, result_of
 from keras_mdl.runs.environment import describe_environment
 from keras_mdl.runs.isolation import IsolationTable
 from keras_mdl.runs.records import ENVIRONMENT
 from keras_mdl.runs.saving import save_checked
+from keras_mdl.runs.search.kept_images import kept
 from keras_mdl.search import (
     FoundPaths,
     Search,
@@ -55,7 +52,8 @@ def _units(settings, method):
 
 def _jobs_of_unit(settings, method, seed, names, data):
     plan, kind = settings.plan_of(method, seed), settings.kind_of(method)
-    label = f"s{seed}-{method}" + (f"-{names[0]}" if len(names) == 1 else "")
+    group = f"s{seed}-{method}"
+    label = group + (f"-{names[0]}" if len(names) == 1 else "")
     entries = [e for e in settings.domains if e.name in names]
     where = {
         "domains": [e.to_dict() for e in entries],
@@ -84,6 +82,7 @@ def _jobs_of_unit(settings, method, seed, names, data):
         f"{HERE}:find_paths",
         {**values, "plan": plan.to_dict(), "hold_out": settings.hold_out},
         where,
+        group=f"{group}-search",
         like=(("search", kind, plan.controllers), ("search", kind)),
     )
     return [
@@ -94,6 +93,7 @@ def _jobs_of_unit(settings, method, seed, names, data):
             {**train, "search": search.id},
             {**where, "search": asdict(search)},
             after=(search.name,),
+            group=f"{group}-train",
             like=(("train", kind),),
         ),
     ]
@@ -107,7 +107,7 @@ def find_paths(job, folder):
     """
     values = job.values
     space, plan = SearchSpace(**values["space"]), SearchPlan(**values["plan"])
-    loaded = _loaded(job)
+    loaded = _loaded(job, folder)
     options = {"preprocess": Preprocess.default(space.size), "training": True}
     batches, domains = {}, []
     for name, data in loaded.items():
@@ -166,7 +166,7 @@ def train_union(job, folder):
     search = Job(**job.where["search"])
     paths = result_of(search, folder)["result"]["paths"]
     found = FoundPaths(SearchSpace(**job.values["space"]), paths)
-    loaded = _loaded(job)
+    loaded = _loaded(job, folder)
     keras.utils.set_random_seed(job.values["seed"])
     model = found.build(
         [x.domain for x in loaded.values()],
@@ -179,7 +179,7 @@ def train_union(job, folder):
 def train_single_path(job, folder):
     """The baseline: the space's middle path trained on one domain, then a
     classifier for each of the others on its frozen features."""
-    values, loaded = job.values, _loaded(job)
+    values, loaded = job.values, _loaded(job, folder)
     space, base = SearchSpace(**values["space"]), values["base"]
     blocks = space.blocks(space.middle())
     keras.utils.set_random_seed(values["seed"])
@@ -287,15 +287,19 @@ def _union_bytes(paths, size):
     return total
 
 
-def _loaded(job):
+def _loaded(job, folder):
     """`{domain: DomainData}`, as they were when the job was planned."""
     where, found = job.where, {}
     for config in where["domains"]:
         entry = DataEntry.of(config)
         entry.require_digest(where["folder"], job.values["data"][entry.name])
-        size = job.values["space"]["size"]
-        found[entry.name] = entry.load(where["folder"], size)
-        require_splits(found[entry.name])
+        found[entry.name] = kept(
+            entry,
+            job.values["data"][entry.name],
+            where["folder"],
+            job.values["space"]["size"],
+            folder,
+        )
     return found
 
 

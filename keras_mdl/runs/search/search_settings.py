@@ -28,7 +28,7 @@ METHODS = {
     "single_path": {"kind": "single_path"},
 }
 _SPACE = ("size", "width", "stages", "layers", "multipliers", "kernels",
-          "expansions", "squeezes")  # fmt: skip
+          "expansions", "squeezes", "head")  # fmt: skip
 _PLAN = tuple(f.name for f in fields(SearchPlan) if f.name != "seed")
 
 
