@@ -135,7 +135,7 @@ def peers():
 def int8_kernels(content):
     """A converted float32 network with the kernels of mode `dyn_conv`."""
     tree = unpack(content)
-    weights.quantize_kernels(tree)
+    weights.quantize_kernels(tree, {})
     weights.dense_as_convolutions(tree)
     set_versions(tree)
     slim(tree)

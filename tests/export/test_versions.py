@@ -112,7 +112,7 @@ def test_each_rule(name, kinds, scales, options, version, runtime):
 def test_dense_layers_become_convolutions_that_answer_the_same():
     own = tiny_tflite.kernels(1, 5)[1] / 100
     model = small_file(a=own)
-    weights.quantize_kernels(model)
+    weights.quantize_kernels(model, {})
     weights.dense_as_convolutions(model)
     set_versions(model)
     slim(model)
