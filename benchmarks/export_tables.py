@@ -173,8 +173,8 @@ def runtimes_table():
         f"Of {rows[0]['images']} images those that get the class that Keras "
         "gives, and in brackets the largest difference of a probability; a "
         "small ResNet-26 with random numbers, by `python "
-        "benchmarks/export_runtimes.py`; onnxruntime through tf2onnx, mediapipe "
-        "by its ImageClassifier.",
+        "benchmarks/export_runtimes.py`; onnxruntime through tf2onnx, "
+        "mediapipe by its ImageClassifier.",
         "",
     ]
     return "\n".join(lines)
