@@ -59,12 +59,39 @@ def check_signature(folder, content, public_key):
             or the key is none.
     """
     from cryptography.exceptions import InvalidSignature
+
+    signature = read_bounded(folder, SIGNATURE, exactly=_BYTES)
+    try:
+        _read_public(public_key).verify(signature, content)
+    except InvalidSignature:
+        raise ValueError(
+            f"The manifest in {folder} was not signed by the owner of this "
+            "key, or was changed after it was"
+        ) from None
+
+
+def public_der(public_key):
+    """SubjectPublicKeyInfo (`bytes`, DER) of a key in PEM, for a browser.
+
+    Raises:
+        ValueError: If it is no Ed25519 public key.
+    """
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        PublicFormat,
+    )
+
+    return _read_public(public_key).public_bytes(
+        Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+def _read_public(public_key):
     from cryptography.hazmat.primitives.asymmetric import ed25519
     from cryptography.hazmat.primitives.serialization import (
         load_pem_public_key,
     )
 
-    signature = read_bounded(folder, SIGNATURE, exactly=_BYTES)
     try:
         key = load_pem_public_key(public_key)
     except (TypeError, ValueError) as error:
@@ -74,10 +101,4 @@ def check_signature(folder, content, public_key):
             "Exports are signed with Ed25519. "
             f"Received: a {type(key).__name__} as public key"
         )
-    try:
-        key.verify(signature, content)
-    except InvalidSignature:
-        raise ValueError(
-            f"The manifest in {folder} was not signed by the owner of this "
-            "key, or was changed after it was"
-        ) from None
+    return key

@@ -51,6 +51,13 @@ def test_what_cannot_be_served(run, export, tmp_path):
     status, _, err = run("serve", tmp_path)
     assert status == 2
     assert "manifest.json" in err
+    key = tmp_path / "key.pem"
+    status, _, err = run("serve", export, "--public-key", key)
+    assert (status, "key.pem" in err) == (2, True)
+    key.write_text("no key")
+    (export / "manifest.sig").write_bytes(bytes(64))
+    status, _, err = run("serve", export, "--public-key", key)
+    assert (status, "public key cannot be read" in err) == (2, True)
     server, _ = serving.server(export)
     with server:
         port = server.server_port

@@ -44,14 +44,15 @@ class Site:
 
     Args:
         folder: The export folder.
+        public_key: The key that must have signed it, or `None`.
 
     Attributes:
         asked: `(path, status)` of the export's files that were asked for.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder, public_key=None):
         self.asked = []
-        self._server, self.url = serving.server(folder)
+        self._server, self.url = serving.server(folder, 0, public_key)
         handler = self._server.RequestHandlerClass
         self._server.RequestHandlerClass = self._listening(handler)
         self._thread = threading.Thread(target=self._server.serve_forever)

@@ -11,7 +11,7 @@ from browsing import Page, Site
 from exported import quiet_export, small_model
 from keras_mdl_export import load
 from PIL import Image
-from tiny_export import DOMAINS, FORMS, make_export, replace_file
+from tiny_export import DOMAINS, FORMS, key_pair, make_export, replace_file
 
 from keras_mdl.data.embedded import patches
 from keras_mdl.data.pixels import rgb_from_file
@@ -40,8 +40,8 @@ def visit(browser):
     sites, context = [], browser.new_context()
     context.set_default_timeout(30_000)
 
-    def visit(folder):
-        sites.append(Site(folder))
+    def visit(folder, public_key=None):
+        sites.append(Site(folder, public_key))
         return Page(context, sites[-1].url), sites[-1]
 
     yield visit
@@ -234,6 +234,37 @@ def test_an_update_arrives_by_pack_whole_or_not_at_all(
     page.press("insist")
     page.wait()
     assert page.text("version") == "1 (float32)"
+
+
+def test_a_page_with_a_key_runs_nothing_but_what_its_owner_signed(
+    folder, visit
+):
+    private, public = key_pair()
+    with pytest.raises(FileNotFoundError, match=r"manifest\.sig"):
+        Site(folder, public)
+    make_export(folder, signing_key=private)
+    page, site = visit(folder, public)
+    assert (page.text("error"), page.text("version")) == ("", "1 (float32)")
+    assert "manifest.sig" in site.fetched()
+    page.reload()  # what is kept was checked when it came
+    assert site.asked == [("manifest.json", 304)]
+    good = (folder / "manifest.sig").read_bytes()
+    for key in (None, key_pair()[0]):  # the signature before; another's
+        make_export(folder, version=2, signing_key=key)
+        put(folder, folder)
+        page.press("update")
+        assert "was not signed by the owner" in page.text("note")
+        assert page.text("version") == "1 (float32)"
+        assert not page.shows("insist")
+    (folder / "manifest.sig").unlink()
+    put(folder, folder)
+    page.press("update")
+    assert "manifest.sig: the server answers 404" in page.text("note")
+    make_export(folder, version=2, signing_key=private)
+    assert (folder / "manifest.sig").read_bytes() != good
+    put(folder, folder)
+    page.press("update")
+    assert page.text("version") == "2 (float32)"
 
 
 def test_what_an_older_page_has_kept_is_replaced(folder, visit):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from keras_mdl_export import manifest, manifest_schema, packs, serving
-from tiny_export import make_export
+from tiny_export import key_pair, make_export
 
 ROOT = Path(__file__).parents[2] / "export"
 SOURCES = ROOT / "web"
@@ -137,6 +137,16 @@ def test_a_site_for_any_web_server(folder, tmp_path):
         assert copied == (folder / path).read_bytes()
     with pytest.raises(FileExistsError):
         serving.write_site(folder, out)
+    private, public = key_pair()
+    make_export(folder, signing_key=private)
+    with pytest.raises(ValueError, match="not signed by the owner"):
+        serving.write_site(folder, tmp_path / "s", public_key=key_pair()[1])
+    plain = {name: (out / name).read_text() for name in ("index.html", "sw.js")}
+    serving.write_site(folder, out, overwrite=True, public_key=public)
+    key = "".join(public.decode().splitlines()[1:-1])
+    for name, text in plain.items():  # the worker brings the page anew
+        assert key in (out / name).read_text()
+        assert key not in text
     trunk = folder / "parts" / "trunk.bin"
     trunk.write_bytes(trunk.read_bytes()[::-1])
     with pytest.raises(ValueError, match=r"trunk\.bin is damaged"):

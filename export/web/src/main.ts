@@ -4,6 +4,7 @@ import {Camera} from './camera.js';
 import {missingBytes, modelFile} from './domains.js';
 import {Network, top} from './network.js';
 import {decoded, pixels, show} from './picture.js';
+import {pinnedKey} from './signature.js';
 import {Store} from './store.js';
 import {insist, newest, type Release} from './updates.js';
 import * as view from './view.js';
@@ -243,7 +244,7 @@ async function main() {
         'Browsers check hashes and give a camera only to pages from https:// ' +
         `or http://localhost. This one comes from ${location.origin}`);
   void navigator.serviceWorker?.register('sw.js').catch(console.warn);
-  const store = await Store.open(exportUrl());
+  const store = await Store.open(exportUrl(), pinnedKey());
   const page = new Page(store, await newest(store));
   listen(page);
 }

@@ -1,8 +1,10 @@
 /** The files of one export: fetched once, kept by their SHA-256, checked. */
 
 import {type Digest, MAX_BYTES} from './manifest.js';
+import {checkSignature} from './signature.js';
 
 const MANIFEST = 'manifest.json';
+const SIGNATURE = 'manifest.sig';
 
 /** The bytes of a file that are not those of the manifest. */
 export class DamagedError extends Error {}
@@ -16,18 +18,23 @@ export class Store {
   /** Called whenever more have come. */
   onFetched = () => {};
 
-  private constructor(private readonly base: URL, private cache: Cache|null) {}
+  private constructor(
+      private readonly base: URL, private readonly key: string,
+      private cache: Cache|null) {}
 
   /**
    * The store of the export at an URL, which ends in a slash.
    *
+   * With a key, only manifests that its owner has signed are let in; what is
+   * kept under another key or none is not used.
+   *
    * Without the browser's storage (as in some private windows) nothing is
    * kept, and all else works.
    */
-  static async open(base: URL): Promise<Store> {
-    const cache =
-        await caches.open(`keras-mdl export ${base}`).catch(() => null);
-    return new Store(base, cache);
+  static async open(base: URL, key = ''): Promise<Store> {
+    const name = ['keras-mdl export', base, ...(key ? [key] : [])].join(' ');
+    const cache = await caches.open(name).catch(() => null);
+    return new Store(base, key, cache);
   }
 
   /** Whether a file is kept. */
@@ -59,15 +66,22 @@ export class Store {
     return await (await this.cache?.match(this.url(MANIFEST)))?.text() ?? null;
   }
 
-  /** The text of the server's manifest. */
+  /** The text of the server's manifest, signed if the page has a key. */
   async offered(): Promise<string> {
     // Asks the server each time; an answer that it has not changed is short.
     const response = await this.get(MANIFEST, 'no-cache');
-    const text = await response.text();
-    if (text.length > MAX_BYTES)
+    const content = await response.arrayBuffer();
+    if (content.byteLength > MAX_BYTES)
       throw new Error(`${MANIFEST} has more than ${MAX_BYTES} bytes`);
-    if (text !== await this.installed())
-      this.count(new TextEncoder().encode(text).length);
+    const text = new TextDecoder().decode(content);
+    if (text === await this.installed()) return text;
+    this.count(content.byteLength);
+    if (this.key) {
+      const signature = await (await this.get(SIGNATURE, 'no-cache'))
+          .arrayBuffer();
+      this.count(signature.byteLength);
+      await checkSignature(this.key, content, signature);
+    }
     return text;
   }
 

@@ -15,6 +15,7 @@ def serve(
     port: flags.PositiveInt = 8765,
     open: flags.Switch = False,
     out: pathlib.Path | None = None,
+    public_key: pathlib.Path | None = None,
     overwrite: flags.Overwrite = False,
     console: flags.Shown,
 ):
@@ -31,17 +32,21 @@ def serve(
         port: of http://localhost:PORT
         open: open the browser too
         out: folder to write for another web server
+        public_key: PEM file of the Ed25519 key that must have signed what the
+            page runs, today and after updates
     """
     from keras_mdl_export import serving
 
+    with bad_input():
+        key = public_key and public_key.read_bytes()
     if out is not None:
         with outputs.reserved(out), bad_input():
-            serving.write_site(export, out, overwrite)
+            serving.write_site(export, out, overwrite, key)
         console.say(f"wrote {out}: index.html runs the export beside it")
         return {"out": str(out)}
     with bad_input():
         try:
-            server, url = serving.server(export, port)
+            server, url = serving.server(export, port, key)
         except OSError as error:
             if isinstance(error, FileNotFoundError):
                 raise
