@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 import pathlib
 import threading
 
@@ -98,7 +99,8 @@ def _form(folder, manifest, form):
     missing = {}
     for form in listed:
         paths = {p for n in manifest.networks for p in manifest.paths(form, n)}
-        absent = sorted(p for p in paths if not (folder / p).exists())
+        # (`Path.exists` raises where a folder may not be looked into.)
+        absent = sorted(p for p in paths if not os.path.exists(folder / p))
         if not absent:
             return form
         missing[form] = absent[0]

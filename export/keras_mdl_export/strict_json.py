@@ -66,8 +66,8 @@ def to_bytes(values, indent=None):
 def _unique_keys(pairs):
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(k for i, k in enumerate(keys) if k in keys[:i])
+        seen = set()  # (`set.add` is `None`)
+        twice = next(k for k, _ in pairs if k in seen or seen.add(k))
         raise ValueError(f"the key {shortened(twice)} stands there twice")
     return result
 
@@ -88,8 +88,9 @@ def _finite(text):
 
 def refuse(where, expected, received):
     """Raises the `ValueError` of all schemas; the text is bounded."""
+    where = f"`{where}`" if where else "it"
     raise ValueError(
-        f"`{where}` should be {expected}. Received: {shortened(received)}"
+        f"{where} should be {expected}. Received: {shortened(received)}"
     )
 
 

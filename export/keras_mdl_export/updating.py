@@ -11,6 +11,7 @@ in one rename. Whenever the process dies, `installed` names a folder that is
 whole; what was left is swept by the next `update`.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -63,7 +64,8 @@ def update(root, incoming, form=None, public_key=None):
     Raises:
         FileNotFoundError: If a file is neither here nor there.
         ValueError: If the manifest is not valid, not signed by that key, or
-            not newer; or if a file is damaged or LiteRT refuses it.
+            not newer; if a file is damaged or LiteRT refuses it; or if
+            `incoming` is where `update` itself writes.
         OSError: If it cannot be written. Whatever is raised, the export in
             use stays in use.
     """
@@ -72,6 +74,12 @@ def update(root, incoming, form=None, public_key=None):
             f"`form` must be one of {', '.join(FORMS)}. Received: {form!r}"
         )
     root, incoming = pathlib.Path(root), pathlib.Path(incoming)
+    place = incoming.resolve()
+    if place.parent == root.resolve() and place.name.lstrip(".")[:1].isdigit():
+        raise ValueError(
+            f"In {root} the names of numbers are for installed exports. "
+            f"Received: incoming={str(incoming)!r}"
+        )
     root.mkdir(parents=True, exist_ok=True)
     state = _read_state(root) if (root / _STATE).exists() else None
     sweep(root, state)
@@ -85,7 +93,7 @@ def update(root, incoming, form=None, public_key=None):
     if state:
         sources.append((installed(root), Manifest.read(installed(root))))
     form, files = _gathered(manifest, form, sources)
-    hidden = root / f".{manifest.version}.incomplete"
+    hidden = _hidden(root, manifest.version)
     for path, (folder, listed, source) in files.items():
         _write(hidden / path, read_verified(folder, listed, source))
     if (incoming / SIGNATURE).exists():
@@ -133,17 +141,32 @@ def roll_back(root):
 
 
 def sweep(root, state=None):
-    """Removes what an interrupted update left, and exports out of use."""
-    kept = {_STATE}
-    kept |= {str(state[k]) for k in ("current", "previous") if state}
-    for path in pathlib.Path(root).iterdir():
-        ours = path.name.lstrip(".").partition(".")[0].isdigit()
-        if path.name in kept or not (ours or path.name == f".{_STATE}"):
-            continue
-        if path.is_dir() and not path.is_symlink():
+    """Removes what an interrupted update left, and exports out of use.
+
+    Other files and folders in `root`, whatever their names, are left alone.
+    """
+    root = pathlib.Path(root)
+    kept = {str(state[k]) for k in ("current", "previous") if state}
+    for path in root.iterdir():
+        if path.name not in kept and _version_of(path) == path.name:
+            # Hidden first: half removed, it must not look like another's.
+            shutil.rmtree(_hidden(root, path.name), ignore_errors=True)
+            os.replace(path, _hidden(root, path.name))
+    for path in root.glob(".*.incomplete"):
+        if path.name[1 : -len(".incomplete")].isdigit():
             shutil.rmtree(path)
-        else:
-            path.unlink()
+    (root / f".{_STATE}").unlink(missing_ok=True)
+
+
+def _hidden(root, version):
+    return root / f".{version}.incomplete"
+
+
+def _version_of(folder):
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        if folder.name.isdigit() and not folder.is_symlink():
+            return str(Manifest.read(folder).version)
+    return None
 
 
 def _gathered(manifest, form, sources):

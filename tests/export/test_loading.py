@@ -172,6 +172,25 @@ def test_missing_forms_are_named(tmp_path):
         load(tmp_path / "models")
 
 
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs seteuid")
+def test_a_folder_that_may_not_be_looked_into_counts_as_missing(
+    floats, monkeypatch
+):
+    monkeypatch.chdir(floats)
+    floats.chmod(0o755)
+    user = os.geteuid()
+    (floats / "models").chmod(0)
+    try:
+        if user == 0:  # who may look into everything
+            os.seteuid(65534)
+        assert load(".")["dtd"](images()).shape == (2, 3)
+        with pytest.raises(ValueError, match=r"models/dtd.*cannot be read"):
+            load(".", "models")["dtd"](images())
+    finally:
+        os.seteuid(user)
+        (floats / "models").chmod(0o755)
+
+
 def test_only_the_domains_in_use_are_read(floats):
     (floats / "models/svhn.tflite").unlink()
     classifiers = load(floats, "models")

@@ -121,6 +121,12 @@ def test_numbers_that_json_lacks_are_not_written(values, number):
         (b"[]", "JSON object.*list"),
         (b'{"format": "keras_mdl.export/2"', "not valid JSON"),
         (b'{"a": 1, "b": {"c": 1, "c": 2}}', "'c' stands there twice"),
+        pytest.param(  # (found in one pass: it took minutes)
+            b"{%s}"
+            % b",".join(b'"%d":0' % (i % 150_000) for i in range(150_001)),
+            "'0' stands there twice",
+            id="many keys",
+        ),
         (b'{"a": NaN}', "NaN is not"),
         (b'{"a": -Infinity}', "Infinity is not"),
         (b'{"a": 1e400}', "1e400 is too large"),

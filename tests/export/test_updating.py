@@ -101,6 +101,23 @@ def test_versions_only_rise(root, tmp_path):
         installed(tmp_path)
 
 
+def test_what_others_keep_in_the_folder_stays(tmp_path):
+    device = tmp_path / "device"
+    (device / "2024").mkdir(parents=True)
+    (device / "2024" / "photo.jpg").write_text("mine")
+    (device / "7.txt").write_text("mine")
+    make_version(device / "1", 1)  # an export, not installed
+    with pytest.raises(ValueError, match=r"for installed exports.*1'"):
+        update(device, device / "1")
+    assert load(device / "1")["dtd"](PIXELS).shape == (2, 3)
+    (device / "1").rename(device / "one")
+    update(device, device / "one")
+    assert version_in_use(device) == 1
+    kept = {"2024", "7.txt", "one", "1", "state.json"}
+    assert {p.name for p in device.iterdir()} == kept
+    assert (device / "2024" / "photo.jpg").read_text() == "mine"
+
+
 # Kills itself (as `kill -9`) at the n-th change of a file system, for n = 0,
 # 1, ..., in a process of its own each, until an update runs through.
 KILLED = """
