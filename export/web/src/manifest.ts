@@ -54,6 +54,19 @@ export interface Domain {
   verification?: Record<string, number | null>;
 }
 
+/** The network that says which domain an image is of, where there is one. */
+export interface Router {
+  layer: string;
+  /** Part of a domain's own images that is taken for none. */
+  rejected: number;
+  /** In the order of the outputs; an image below the threshold is none. */
+  scores: {name: string; threshold: number}[];
+  files: {model?: string; prefix?: string; pack?: string};
+  complete: Digest;
+  pack_base?: string;
+  verification?: Record<string, number | null>;
+}
+
 export interface Manifest {
   format: typeof FORMAT;
   /** Of the export: a later one replaces an earlier one. */
@@ -68,6 +81,7 @@ export interface Manifest {
   files: Record<string, Digest>;
   domains: Record<string, Domain>;
   bundle: string | null;
+  router?: Router;
 }
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
