@@ -110,9 +110,11 @@ def apply_pack(pack, base, expected):
     Raises:
         PackError: If the pack is damaged, of another format, for another
             base or result, or does not give the promised one.
+        ValueError: If `expected` is something else.
     """
+    digest_schema(expected, "expected")
     header, frame = _split(pack)
-    for key, wanted in (("base", digest(base)), ("result", dict(expected))):
+    for key, wanted in (("base", digest(base)), ("result", expected)):
         if header[key] != wanted:
             raise PackError(
                 f"The pack is for another {key}: its {key} is {header[key]}. "

@@ -198,6 +198,9 @@ def test_a_valid_pack_of_another_file_is_refused(monkeypatch):
     for other in (digest(RESULT + b"x"), sized(len(RESULT)), sized(1)):
         with pytest.raises(PackError, match="another result"):
             apply_pack(pack, BASE, other)
+    for other in ("0" * 64, None, {"sha256": "0" * 64}):
+        with pytest.raises(ValueError, match="`expected"):
+            apply_pack(pack, BASE, other)
 
 
 def test_a_frame_that_holds_more_than_it_declares_is_refused():
