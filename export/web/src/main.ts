@@ -47,7 +47,7 @@ class Page {
 
   /** One thing after the other; what goes wrong is shown. */
   does(task: () => Promise<void>): Promise<void> {
-    const done = this.last.then(async () => {
+    const done: Promise<void> = this.last.then(async () => {
       try {
         view.showError('');
         await task();
@@ -55,7 +55,8 @@ class Page {
         console.error(error);
         view.showError(error);
       }
-      document.body.dataset.ready = String(performance.now());
+      if (this.last === done)  // else the task has asked for more
+        document.body.dataset.ready = String(performance.now());
     });
     this.last = done;
     delete document.body.dataset.ready;
