@@ -112,8 +112,8 @@ def apply_pack(pack, base, expected):
             base or result, or does not give the promised one.
         ValueError: If `expected` is something else.
     """
-    digest_schema(expected, "expected")
     header, frame = _split(pack)
+    digest_schema(expected, "expected")
     for key, wanted in (("base", digest(base)), ("result", expected)):
         if header[key] != wanted:
             raise PackError(
