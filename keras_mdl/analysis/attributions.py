@@ -28,7 +28,13 @@ METHODS = MappingProxyType(
 )  # fmt: skip
 
 
-def explain(view, images, classes=None, method="gradcam++", layer=None):
+def explain(
+    view: keras.Model,
+    images: np.ndarray,
+    classes: np.ndarray | None = None,
+    method: str = "gradcam++",
+    layer: str | None = None,
+) -> np.ndarray:
     """Heat maps of what speaks for a class, for each image.
 
     The methods are those of tf-keras-vis, on a float32 copy of the domain's
@@ -99,7 +105,9 @@ def _classes(network, images):
     return network.predict_on_batch(images).argmax(axis=-1)
 
 
-def imagine(view, label, steps=200, seed=0):
+def imagine(
+    view: keras.Model, label: int | str, steps: int = 200, seed: int = 0
+) -> np.ndarray:
     """An image that a class answers to: activation maximisation.
 
     Starts from noise; jitter, scale and total variation keep it from being

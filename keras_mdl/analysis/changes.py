@@ -1,6 +1,7 @@
 """What domains changed: how far slots moved, what matters, who is alike."""
 
 import contextlib
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -12,7 +13,7 @@ from keras_mdl.models.editing import ordinary_values
 from keras_mdl.models.gating import gate_statistics
 
 
-def moved(model, base=None):
+def moved(model: keras.Model, base: str | None = None) -> list[dict]:
     """How far each domain's slot is from the base's, layer by layer.
 
     ```
@@ -51,7 +52,9 @@ def moved(model, base=None):
     return rows
 
 
-def importance(model, domain, accuracy, base=None):
+def importance(
+    model: keras.Model, domain: str, accuracy: Callable, base: str | None = None
+) -> list[dict]:
     """What a domain loses where one layer of its slot is the base's again.
 
     A convolution and the norms behind it, up to the next convolution, are put
@@ -98,7 +101,7 @@ def importance(model, domain, accuracy, base=None):
     return rows
 
 
-def slot_similarity(model, base=None):
+def slot_similarity(model: keras.Model, base: str | None = None) -> tuple:
     """How alike the directions are in which domains moved from the base.
 
     The cosine of what two domains added to the base's depthwise kernels, the
@@ -134,7 +137,9 @@ def slot_similarity(model, base=None):
     return names, total / len(paths)
 
 
-def feature_similarity(model, images, batch_size=64):
+def feature_similarity(
+    model: keras.Model, images: np.ndarray, batch_size: int = 64
+) -> tuple:
     """Linear CKA of the domains' features of the same images.
 
     ```
@@ -172,7 +177,7 @@ def feature_similarity(model, images, batch_size=64):
     return names, np.array(products) / np.maximum(np.outer(size, size), 1e-30)
 
 
-def gate_weights(model, images):
+def gate_weights(model: keras.Model, images: Mapping) -> tuple:
     """How much the gates of domains take from each domain, on average.
 
     Args:

@@ -3,12 +3,14 @@
 import hashlib
 import math
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from keras_mdl.analysis.activations import fitted, forward, layer_outputs
+from keras_mdl.analysis.probes import ProbeSet
 from keras_mdl.analysis.progress import Progress
 from keras_mdl.analysis.quantiles import TopQuantile
 from keras_mdl.analysis.tally import Tally, mask
@@ -39,12 +41,14 @@ class LayerDissection:
     top: np.ndarray
     detects: float = DETECTS
 
-    def best(self, control=False):
+    def best(self, control: bool = False) -> np.ndarray:
         """`(concept numbers from 0, IoU)`, each `(units,)`."""
         iou = self.control if control else self.iou
         return iou.argmax(axis=1), iou.max(axis=1)
 
-    def counts(self, category=None, control=False):
+    def counts(
+        self, category: str | None = None, control: bool = False
+    ) -> tuple[int, int]:
         """How much the layer detects.
 
         Each unit stands for its best concept of all categories alone: so a
@@ -67,7 +71,7 @@ class LayerDissection:
         ]
         return len(set(found)), len(found)
 
-    def units(self):
+    def units(self) -> list[dict]:
         """A dict for each unit: what it detects best."""
         concept, iou = self.best()
         _, chance = self.best(control=True)
@@ -86,16 +90,16 @@ class LayerDissection:
 
 
 def dissect(
-    network,
-    probe,
-    layers,
-    quantile=QUANTILE,
-    detects=DETECTS,
-    batch_size=32,
-    seed=0,
-    folder=None,
-    say=lambda text: None,
-):
+    network: keras.Model,
+    probe: ProbeSet,
+    layers: Sequence[str] | None,
+    quantile: float = QUANTILE,
+    detects: float = DETECTS,
+    batch_size: int = 32,
+    seed: int = 0,
+    folder: str | None = None,
+    say: Callable = lambda text: None,
+) -> dict[str, LayerDissection]:
     """Network Dissection: compares what units and concepts cover.
 
     Each unit gets the threshold that a part `quantile` of its activations

@@ -94,28 +94,28 @@ class Mistakes:
         object.__setattr__(self, "probabilities", found)
 
     @cached_property
-    def predicted(self):
+    def predicted(self) -> np.ndarray:
         """Integers `(n,)`: the most probable class."""
         return self.probabilities.argmax(axis=1)
 
     @cached_property
-    def confidence(self):
+    def confidence(self) -> np.ndarray:
         """Its probability `(n,)`."""
         return self.probabilities.max(axis=1)
 
     @cached_property
-    def losses(self):
+    def losses(self) -> np.ndarray:
         """Cross-entropy of each image, `(n,)`: -log p(label)."""
         right = self.probabilities[np.arange(len(self.labels)), self.labels]
         return -np.log(np.maximum(right, 1e-30))
 
     @property
-    def accuracy(self):
+    def accuracy(self) -> float:
         """Part of the images that is classified correctly."""
         return float((self.predicted == self.labels).mean())
 
     @cached_property
-    def confusion(self):
+    def confusion(self) -> np.ndarray:
         """Counts `(classes, classes)`; rows are labels, columns answers."""
         from sklearn.metrics import confusion_matrix
 
@@ -123,7 +123,7 @@ class Mistakes:
             self.labels, self.predicted, labels=np.arange(len(self.classes))
         )
 
-    def per_class(self):
+    def per_class(self) -> list[dict]:
         """Dicts of class, images, precision, recall and F1, in class order.
 
         Precision is `nan` for a class that is never answered, recall for one
@@ -150,7 +150,7 @@ class Mistakes:
             )
         ]
 
-    def confused(self, count=10):
+    def confused(self, count: int = 10) -> list[Confusion]:
         """The pairs of classes that are confused most, as `Confusion`."""
         wrong = self.confusion - np.diag(np.diag(self.confusion))
         order = np.argsort(-wrong, axis=None, kind="stable")[:count]
@@ -166,14 +166,14 @@ class Mistakes:
             if wrong[i, j]
         ]
 
-    def worst(self, count=16):
+    def worst(self, count: int = 16) -> np.ndarray:
         """Indices of the images with the largest loss, the largest first.
 
         Among them are the images whose label is wrong.
         """
         return np.argsort(-self.losses, kind="stable")[:count]
 
-    def reliability(self, bins=15):
+    def reliability(self, bins: int = 15) -> list[Bin]:
         """Confidence against accuracy in `Bin`s of equal width."""
         right = self.predicted == self.labels
         place = np.ceil(self.confidence * bins).astype(int).clip(1, bins) - 1
@@ -188,7 +188,7 @@ class Mistakes:
             for i, (n, c, a) in enumerate(zip(images, mean, hit, strict=True))
         ]
 
-    def calibration_error(self, bins=15):
+    def calibration_error(self, bins: int = 15) -> float:
         """The expected calibration error:
 
         ```
@@ -206,7 +206,7 @@ class Mistakes:
             if b.images
         )
 
-    def rejection(self, max_error=None):
+    def rejection(self, max_error: float | None = None) -> Rejection | None:
         """The lowest confidence from which on answers are good enough.
 
         Args:
@@ -241,7 +241,7 @@ class Mistakes:
         bound = 1.0 if k == n else float(beta.ppf(_SURE, k + 1, n - k))
         return Rejection(float(sure[good[-1]]), n / len(order), k / n, bound)
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """The numbers as plain values, for JSON."""
         rejection = self.rejection()
         return {

@@ -1,5 +1,7 @@
 """`compress`: a domain's private kernels, trained to take fewer bytes."""
 
+from collections.abc import Iterable
+
 import keras
 import numpy as np
 
@@ -12,9 +14,16 @@ from keras_mdl.compression.twin import (
 
 
 def compress(
-    model, domain, images, epochs=3, learning_rate=1e-4, validation=None,
-    verbose=2, kernels=7, depthwise=31,
-):  # fmt: skip
+    model: keras.Model,
+    domain: str,
+    images: Iterable,
+    epochs: int = 3,
+    learning_rate: float = 1e-4,
+    validation: Iterable | None = None,
+    verbose: int = 2,
+    kernels: int = 7,
+    depthwise: int = 31,
+) -> tuple:
     """Trains the private kernels of a domain on the grid of a coarse export.
 
     At the same bytes they lose less than kernels that are rounded afterwards.

@@ -40,7 +40,7 @@ def optimization():
             os.environ["TF_USE_LEGACY_KERAS"] = before
 
 
-def require_compression():
+def require_compression() -> None:
     """Refuses to start without TensorFlow or the extra `compression`.
 
     Raises:

@@ -1,5 +1,7 @@
 """Arrays in memory become a `DomainData`."""
 
+from collections.abc import Sequence
+
 from keras_mdl.data.domain_data import DomainData
 from keras_mdl.data.labels import checked_labels
 from keras_mdl.data.sources import ArraySource
@@ -10,10 +12,10 @@ from keras_mdl.domains import Domain
 def from_arrays(
     name: str | Domain,
     splits: dict,
-    classes=None,
+    classes: Sequence[str] | int | None = None,
     flip: bool = False,
-    mean=None,
-    std=None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
     provenance: str = "",
 ) -> DomainData:
     """Images at hand.

@@ -113,7 +113,7 @@ def facts(name):
     return _BY_KEY[require_domain(name, _BY_KEY)]
 
 
-def check(name, num_classes, sizes):
+def check(name: str, num_classes: int, sizes: dict[str, int]) -> None:
     """Compares data on disk with the table.
 
     Args:

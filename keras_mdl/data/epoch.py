@@ -21,18 +21,18 @@ class EpochCounter:
         return self._epoch
 
     @epoch.setter
-    def epoch(self, value):
+    def epoch(self, value: int) -> None:
         self._epoch = checked_count("epoch", value)
         self._assigned = True
 
-    def begin_pass(self):
+    def begin_pass(self) -> int:
         """Marks the begin of a pass and returns its epoch."""
         if self._begun and not self._assigned:
             self._epoch += 1
         self._begun = True
         return self._epoch
 
-    def end_pass(self):
+    def end_pass(self) -> None:
         """Takes the next number early, for workers that start before a pass."""
         if self._begun and not self._assigned:
             self._epoch += 1

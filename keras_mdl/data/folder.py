@@ -1,5 +1,6 @@
 """Folders of image files: one sub-folder per class."""
 
+import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ _DECODERS = 4
 
 
 def from_folder(
-    path,
+    path: str | os.PathLike,
     name: str | None = None,
     on_bad_image: str = "error",
     validation_fraction: float = 0.2,

@@ -151,7 +151,7 @@ class Preprocess:
         return bool(self.mixup or self.cutmix)
 
     @classmethod
-    def default(cls, size, **changes):
+    def default(cls, size: int, **changes) -> "Preprocess":
         """Squares of `size` pixels with mild augmentation.
 
         The shorter side becomes `size` and the centre is kept; in training
@@ -174,7 +174,7 @@ class Preprocess:
         return cls(**{**values, **changes})
 
     @classmethod
-    def photos(cls, size, **changes):
+    def photos(cls, size: int, **changes) -> "Preprocess":
         """Squares of `size` pixels, augmented as photographs are.
 
         Crops of 35 % to all of the area, brightness, contrast and saturation;
@@ -190,7 +190,7 @@ class Preprocess:
         return cls.default(size, **{**values, **changes})
 
     @classmethod
-    def strong(cls, size, **changes):
+    def strong(cls, size: int, **changes) -> "Preprocess":
         """Squares of `size` pixels with today's strong augmentation.
 
         Crops by area, RandAugment (2 operations of magnitude 9), erasing in
@@ -207,7 +207,7 @@ class Preprocess:
         return cls.default(size, **{**values, **changes})
 
     @classmethod
-    def decathlon(cls, domain_name, recipe="guo"):
+    def decathlon(cls, domain_name: str, recipe: str = "guo") -> "Preprocess":
         """The input pipelines published with the Visual Decathlon.
 
         Both resize the shorter side to 72, and both show the networks whole

@@ -27,11 +27,11 @@ class SetEpoch(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, *loaders):
+    def __init__(self, *loaders) -> None:
         super().__init__()
         self._loaders = [_with_epoch(loader) for loader in loaders]
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         for loader in self._loaders:
             loader.epoch = epoch
 

@@ -31,12 +31,12 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             errors.
     """
 
-    def __init__(self, keep_statistics=False, **kwargs):
+    def __init__(self, keep_statistics: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
         self.keep_statistics = keep_statistics
 
     @property
-    def synchronized(self):
+    def synchronized(self) -> bool:
         """Whether the batch's statistics are those of all devices' images.
 
         They are wherever TensorFlow trains on several (`MirroredStrategy`).
@@ -44,7 +44,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         return self._synchronized or replicas() > 1
 
     @synchronized.setter
-    def synchronized(self, value):
+    def synchronized(self, value: bool) -> None:
         self._synchronized = value
 
     def get_config(self):

@@ -30,10 +30,12 @@ class DepthwiseConv2D(KernelHolder, keras.layers.DepthwiseConv2D):
     Args, shapes and errors: as `keras.layers.DepthwiseConv2D`.
     """
 
-    def kernel_shape(self, channels):
+    def kernel_shape(self, channels: int) -> tuple:
         return (*self.kernel_size, channels, self.depth_multiplier)
 
-    def convolution_op(self, inputs, kernel):
+    def convolution_op(
+        self, inputs: keras.KerasTensor, kernel: keras.KerasTensor
+    ) -> keras.KerasTensor:
         """`inputs` convolved with `kernel`, or each image with its own."""
         kernel = ops.cast(kernel, self.compute_dtype)
         if len(kernel.shape) == 5:

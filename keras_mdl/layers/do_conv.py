@@ -179,7 +179,7 @@ class DOConv2D(DOConvolution, keras.layers.Conv2D):
             self.kernel_regularizer,
         )
 
-    def enable_lora(self, *args, **kwargs):
+    def enable_lora(self, *args, **kwargs) -> None:
         raise ValueError(
             "A DOConv2D has a factor of its own and no LoRA: fold it first. "
             f"Received: layer={self.name!r}"
@@ -187,10 +187,10 @@ class DOConv2D(DOConvolution, keras.layers.Conv2D):
 
     # Keras' Conv2D would store the kernel and the bias alone.
 
-    def save_own_variables(self, store):
+    def save_own_variables(self, store: dict) -> None:
         keras.layers.Layer.save_own_variables(self, store)
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: dict) -> None:
         keras.layers.Layer.load_own_variables(self, store)
 
 

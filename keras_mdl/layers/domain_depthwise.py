@@ -1,5 +1,7 @@
 """`DomainDepthwiseConv2D`: a depthwise convolution of its own per domain."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_mdl.layers.depthwise import DepthwiseConv2D
@@ -50,12 +52,12 @@ class DomainDepthwiseConv2D(SlottedConvolution):
 
     def __init__(
         self,
-        domains,
-        depth_multiplier=1,
-        use_bias=False,
-        depthwise_initializer=None,
+        domains: Sequence[str],
+        depth_multiplier: int = 1,
+        use_bias: bool = False,
+        depthwise_initializer: keras.Initializer | str | None = None,
         **kwargs,
-    ):
+    ) -> None:
         self.depth_multiplier = depth_multiplier
         self.use_bias = use_bias
         self.depthwise_initializer = keras.initializers.get(
@@ -63,7 +65,7 @@ class DomainDepthwiseConv2D(SlottedConvolution):
         )
         super().__init__(domains, **kwargs)
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         return {
             "depthwise": DepthwiseConv2D(
                 depth_multiplier=self.depth_multiplier,

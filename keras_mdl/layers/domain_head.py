@@ -1,5 +1,7 @@
 """`DomainHead`: a linear classifier for each domain."""
 
+from collections.abc import Mapping, Sequence
+
 import keras
 
 from keras_mdl.layers.slotted import SlottedLayer
@@ -32,7 +34,13 @@ class DomainHead(SlottedLayer):
     order = ("dropout", "head", "logits")
     domain_options = ("units", "dropout")
 
-    def __init__(self, units, domains=None, dropout=None, **kwargs):
+    def __init__(
+        self,
+        units: Mapping[str, int],
+        domains: Sequence[str] | None = None,
+        dropout: float | Mapping[str, float] | None = None,
+        **kwargs,
+    ) -> None:
         self.units = dict(units)
         self.dropout = dict(dropout or {})
         domains = self.units if domains is None else domains
@@ -43,7 +51,7 @@ class DomainHead(SlottedLayer):
             )
         super().__init__(domains, **kwargs)
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         uniform = keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
         parts = {
             "head": _Linear(

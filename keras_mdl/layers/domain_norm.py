@@ -1,5 +1,7 @@
 """`DomainBatchNormalization`: a batch normalisation for each domain."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -73,14 +75,14 @@ class DomainBatchNormalization(SlottedLayer):
 
     def __init__(
         self,
-        domains,
-        momentum=0.9,
-        epsilon=1e-5,
-        gamma_floor=GAMMA_FLOOR,
-        center=True,
-        scale=True,
+        domains: Sequence[str],
+        momentum: float = 0.9,
+        epsilon: float = 1e-5,
+        gamma_floor: float | None = GAMMA_FLOOR,
+        center: bool = True,
+        scale: bool = True,
         **kwargs,
-    ):
+    ) -> None:
         self.center = center
         self.scale = scale
         self.momentum = momentum
@@ -88,7 +90,7 @@ class DomainBatchNormalization(SlottedLayer):
         self.gamma_floor = gamma_floor
         super().__init__(domains, **kwargs)
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         floor = self.gamma_floor
         return {
             "norm": FusedBatchNormalization(

@@ -1,6 +1,7 @@
 """`SoftmaxDomainGate`: how much of each domain's filters an image gets."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 from keras import ops
@@ -49,7 +50,7 @@ class SoftmaxDomainGate(keras.layers.Layer):
     first in the order, here names do.
     """
 
-    def __init__(self, domains, **kwargs):
+    def __init__(self, domains: Sequence[str], **kwargs) -> None:
         super().__init__(**kwargs)
         self.domains = tuple(sorted(unique_names(domains)))
 
@@ -76,7 +77,7 @@ class SoftmaxDomainGate(keras.layers.Layer):
         # 16 bits would not sum to one.
         return ops.softmax(ops.cast(x, "float32"))
 
-    def start_at(self, domain, weight):
+    def start_at(self, domain: str, weight: float) -> None:
         """Sets the gate so that every image gives `domain` this weight.
 
         The others share the rest equally; `weight = 1 / T` is the uniform
@@ -100,7 +101,7 @@ class SoftmaxDomainGate(keras.layers.Layer):
         self.kernel.assign(ops.zeros(self.kernel.shape, self.kernel.dtype))
         self.bias.assign(ops.log(ops.convert_to_tensor(shares, "float32")))
 
-    def macs(self, inputs, output):
+    def macs(self, inputs: Sequence, output: keras.KerasTensor) -> int:
         """Multiply-accumulates of one image."""
         kernels = (self.hidden_kernel, self.kernel)
         return sum(math.prod(k.shape) for k in kernels)
@@ -108,7 +109,9 @@ class SoftmaxDomainGate(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], len(self.domains))
 
-    def compute_output_spec(self, inputs):
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor
+    ) -> keras.KerasTensor:
         shape = self.compute_output_shape(inputs.shape)
         return keras.KerasTensor(shape, dtype="float32")
 

@@ -1,5 +1,7 @@
 """`SharedConv2D`: a dense or pointwise convolution that all domains share."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_mdl.layers.kernel_holder import KernelConv2D
@@ -47,13 +49,13 @@ class SharedConv2D(SlottedConvolution):
 
     def __init__(
         self,
-        filters,
-        domains,
-        groups=1,
-        use_bias=False,
-        kernel_initializer=None,
+        filters: int,
+        domains: Sequence[str],
+        groups: int = 1,
+        use_bias: bool = False,
+        kernel_initializer: keras.Initializer | str | None = None,
         **kwargs,
-    ):
+    ) -> None:
         self.filters = filters
         self.groups = groups
         self.use_bias = use_bias
@@ -63,10 +65,10 @@ class SharedConv2D(SlottedConvolution):
         super().__init__(domains, **kwargs)
 
     @property
-    def kernel_roles(self):
+    def kernel_roles(self) -> dict[str, str]:
         return {"conv": "shared" if self.groups == 1 else "grouped"}
 
-    def make_shared(self):
+    def make_shared(self) -> dict:
         return {
             **super().make_shared(),
             "conv": KernelConv2D(
@@ -78,7 +80,7 @@ class SharedConv2D(SlottedConvolution):
             ),
         }
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         return self.make_transforms(domain)
 
     def get_config(self):

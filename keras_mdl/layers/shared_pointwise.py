@@ -1,5 +1,7 @@
 """`SharedPointwiseDepthwiseConv`: the layer that the method is made of."""
 
+from collections.abc import Sequence
+
 import keras
 
 from keras_mdl.layers.depthwise import DepthwiseConv2D
@@ -73,13 +75,13 @@ class SharedPointwiseDepthwiseConv(SlottedConvolution):
 
     def __init__(
         self,
-        filters,
-        domains,
-        pointwise="shared",
-        depthwise_initializer=None,
-        pointwise_initializer=None,
+        filters: int,
+        domains: Sequence[str],
+        pointwise: str = "shared",
+        depthwise_initializer: keras.Initializer | str | None = None,
+        pointwise_initializer: keras.Initializer | str | None = None,
         **kwargs,
-    ):
+    ) -> None:
         if pointwise not in ("shared", "domain"):
             raise ValueError(
                 "`pointwise` must be one of 'shared', 'domain'. "
@@ -95,13 +97,13 @@ class SharedPointwiseDepthwiseConv(SlottedConvolution):
         )
         super().__init__(domains, **kwargs)
 
-    def make_shared(self):
+    def make_shared(self) -> dict:
         parts = super().make_shared()
         if self.pointwise == "shared":
             parts["pointwise"] = self._make_pointwise()
         return parts
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         parts = {
             "depthwise": DepthwiseConv2D(
                 use_bias=False,

@@ -1,6 +1,8 @@
 """`SlottedLayer`: shared parts, and parts that belong to one domain each."""
 
 import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -51,7 +53,7 @@ class SlottedLayer(keras.layers.Layer):
     order = ()
     domain_options = ()
 
-    def __init__(self, domains, **kwargs):
+    def __init__(self, domains: Sequence[str], **kwargs) -> None:
         super().__init__(**kwargs)
         self.domains = ()
         for role, layer in self.make_shared().items():
@@ -59,7 +61,7 @@ class SlottedLayer(keras.layers.Layer):
         for domain in unique_names(domains):
             self.add_domain(domain)
 
-    def add_domain(self, domain, **options):
+    def add_domain(self, domain: str, **options) -> None:
         """Makes the slot of one more domain. Only until the layer is built.
 
         Args:
@@ -72,15 +74,15 @@ class SlottedLayer(keras.layers.Layer):
         for role, layer in self.make_slot(domain).items():
             setattr(self, _slot_attribute(domain, role), layer)
 
-    def make_shared(self):
+    def make_shared(self) -> dict[str, keras.Layer]:
         """The parts that all domains use: `{role: layer}`."""
         return {}
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict[str, keras.Layer]:
         """The parts of one domain: `{role: layer}`."""
         return {}
 
-    def part_options(self, role, domain=None):
+    def part_options(self, role: str, domain: str | None = None) -> dict:
         """`name` and `dtype` for a part; every part has a unique name."""
         name = f"{self.name}_{role}"
         return {
@@ -89,16 +91,16 @@ class SlottedLayer(keras.layers.Layer):
         }
 
     @property
-    def shared(self):
+    def shared(self) -> dict[str, keras.Layer]:
         """The shared parts: `{role: layer}`."""
         return self._collect(_shared_attribute)
 
-    def slot(self, domain):
+    def slot(self, domain: str) -> dict[str, keras.Layer]:
         """The parts of `domain` alone: `{role: layer}`."""
         require_domain(domain, self.domains)
         return self._collect(lambda role: _slot_attribute(domain, role))
 
-    def parts(self, domain):
+    def parts(self, domain: str) -> dict[str, keras.Layer]:
         """The parts that `domain` runs through, in order: `{role: layer}`."""
         found = {**self.shared, **self.slot(domain)}
         return {role: found[role] for role in self.order if role in found}
@@ -107,7 +109,7 @@ class SlottedLayer(keras.layers.Layer):
         found = {r: getattr(self, attribute(r), None) for r in self.order}
         return {r: layer for r, layer in found.items() if layer is not None}
 
-    def walk(self, domain, x, step):
+    def walk(self, domain: str, x: Any, step: Callable) -> Any:
         """Passes `x` through the parts of `domain` and returns the result.
 
         The order of the parts is said here alone; what a step does with a
@@ -123,7 +125,7 @@ class SlottedLayer(keras.layers.Layer):
             x = step(part, x)
         return x
 
-    def build_domain(self, domain, input_shape):
+    def build_domain(self, domain: str, input_shape: tuple) -> None:
         """Builds the parts that `domain` runs through."""
 
         def step(part, *shapes, **options):

@@ -108,6 +108,9 @@ class SlottedConvolution(SlottedLayer):
         plain = self.depth_multiplier == 1 and self.dilation_rate == (1, 1)
         if kind == "mixed" and not plain:
             return False  # no convolution with a kernel for each image
+        even = not all(k % 2 for k in self.kernel_size)
+        if kind == "parallel" and even and max(self.dilation_rate) > 1:
+            return False  # no tap in the middle
         return self.kernel_roles[role] in TRANSFORMS[kind][0].kernels
 
     def roles_for(self, kind):

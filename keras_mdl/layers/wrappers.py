@@ -90,7 +90,7 @@ class SharedLayer(_Wrapper):
     >>> squeeze = SharedLayer(keras.layers.Dense(8), domains=["a", "b"])
     """
 
-    def make_shared(self):
+    def make_shared(self) -> dict:
         return {self.role: self._make()}
 
 
@@ -121,7 +121,7 @@ class PerDomainLayer(_Wrapper):
     ... )
     """
 
-    def make_slot(self, domain):
+    def make_slot(self, domain: str) -> dict:
         layer = self._make(domain)
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             raise ValueError(

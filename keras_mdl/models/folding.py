@@ -6,7 +6,7 @@ from keras_mdl.layers.do_conv import DOConvolution
 from keras_mdl.models.phased import PhasedModel
 
 
-def fold(model):
+def fold(model: keras.Model) -> keras.Model:
     """An ordinary model that computes the same without any DO factor.
 
     Each `DOConv2D` and `DODepthwiseConv2D` is replaced by its `fold()`; every

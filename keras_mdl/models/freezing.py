@@ -2,6 +2,7 @@
 
 import fnmatch
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from keras_mdl.tables import format_table
@@ -49,7 +50,7 @@ class FreezePlan:
             self, "rules", tuple((p, bool(t)) for p, t in self.rules)
         )
 
-    def trains(self, path, domains):
+    def trains(self, path: str, domains: Sequence[str]) -> bool:
         """Whether the variable at `path` trains.
 
         Raises:
@@ -67,7 +68,7 @@ class FreezePlan:
             f"Received: rules={list(self.rules)}"
         )
 
-    def require_kept(self, parts, trained):
+    def require_kept(self, parts: Mapping, trained: Iterable[str]) -> None:
         """Refuses norms that record statistics whatever they are told.
 
         Args:

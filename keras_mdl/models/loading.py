@@ -7,7 +7,7 @@ import keras
 _HDF5 = b"\x89HDF\r\n\x1a\n"  # how such a file begins
 
 
-def load_model(path, compile=False):
+def load_model(path: str, compile: bool = False) -> keras.Model:
     """Loads a `.keras` file written by this package (model or view).
 
     The same as `keras.models.load_model`, with the package's classes

@@ -1,14 +1,15 @@
 """`MultiDomainModel`: one trunk, a slot per domain, and the verbs."""
 
 import types
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 
-from keras_mdl.domains import as_domains, require_domain
+from keras_mdl.domains import Domain, as_domains, require_domain
 from keras_mdl.models import weight_files
 from keras_mdl.models.backbones.record import backbone_of, require_registered
 from keras_mdl.models.fingerprint import fingerprint
-from keras_mdl.models.freezing import get_plan, kept
+from keras_mdl.models.freezing import FreezePlan, get_plan, kept
 from keras_mdl.models.graph import (
     all_endpoints,
     check_input,
@@ -19,7 +20,7 @@ from keras_mdl.models.graph import (
 from keras_mdl.models.keras_files import save_atomically
 from keras_mdl.models.paths import by_path
 from keras_mdl.models.running import RunningViews
-from keras_mdl.models.slots import specs_by_domain
+from keras_mdl.models.slots import SlotSpec, specs_by_domain
 from keras_mdl.models.summary import DomainSummary, summarize
 from keras_mdl.models.verbs import DomainVerbs
 from keras_mdl.models.views import DomainModel, JointModel
@@ -74,18 +75,18 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     def __init__(
         self,
-        domains,
-        backbone,
-        backbone_config=None,
-        input_shape=(72, 72, 3),
-        input_dtype="float32",
-        slots=None,
-        include_top=True,
-        default_phase=None,
-        name=None,
-        dtype=None,
+        domains: Sequence | Mapping[str, int],
+        backbone: Callable,
+        backbone_config: Mapping | None = None,
+        input_shape: tuple = (72, 72, 3),
+        input_dtype: str = "float32",
+        slots: Mapping | None = None,
+        include_top: bool = True,
+        default_phase: str | None = None,
+        name: str | None = None,
+        dtype: str | None = None,
         **options,
-    ):
+    ) -> None:
         domains = as_domains(domains)
         if isinstance(backbone, (str, dict)):
             backbone = keras.saving.deserialize_keras_object(backbone)
@@ -179,38 +180,40 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         return {prefix: part for prefix, part in found.items() if part.weights}
 
     @property
-    def running(self):
+    def running(self) -> RunningViews:
         """The views in `fit` at the moment; see `RunningViews`."""
         return self._mdl.running
 
     # === Looking ===
 
     @property
-    def domains(self):
+    def domains(self) -> dict[str, Domain]:
         """`{name: Domain}`, in the order in which they were added."""
         return dict(self._mdl.domains)
 
     @property
-    def slots(self):
+    def slots(self) -> dict[str, SlotSpec]:
         """`{name: SlotSpec}`, what each domain's slot is like."""
         return dict(self._mdl.slots)
 
     @property
-    def default_phase(self):
+    def default_phase(self) -> str:
         """Name of the phase of views that are not told one."""
         alone = "base" if len(self._mdl.domains) == 1 else "domain"
         return self._mdl.default_phase or alone
 
     @property
-    def keeps_statistics(self):
+    def keeps_statistics(self) -> bool:
         """Whether domains keep the statistics of the trunk's norms."""
         return get_plan(self.default_phase).keep_statistics
 
-    def suited(self, phase):
+    def suited(self, phase: str) -> str:
         """The phase, or its `_kept` kind where domains keep statistics."""
         return kept(phase) if self.keeps_statistics else phase
 
-    def variables_by_path(self, domain=None):
+    def variables_by_path(
+        self, domain: str | None = None
+    ) -> dict[str, keras.Variable]:
         """`{path: variable}`: trunk and all domains, or only one domain's own.
 
         Args:
@@ -227,7 +230,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             if p.startswith(own)
         }
 
-    def fingerprint(self):
+    def fingerprint(self) -> dict[str, str]:
         """SHA-256 of the trunk and of each domain's slot, statistics included.
 
         Returns:
@@ -243,7 +246,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             for o in owners
         }
 
-    def summary_by_domain(self):
+    def summary_by_domain(self) -> DomainSummary:
         """What is shared, and what each domain costs: parameters, MACs, bytes.
 
         Returns:
@@ -262,7 +265,9 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     # === Views ===
 
-    def for_domain(self, name, phase=None):
+    def for_domain(
+        self, name: str, phase: str | FreezePlan | None = None
+    ) -> DomainModel:
         """The network of one domain, as an ordinary `keras.Model`.
 
         Args:
@@ -293,7 +298,11 @@ class MultiDomainModel(DomainVerbs, keras.Model):
     def __getitem__(self, name):
         return self.for_domain(name)
 
-    def joint(self, domains=None, phase=None):
+    def joint(
+        self,
+        domains: Sequence[str] | None = None,
+        phase: str | FreezePlan | None = None,
+    ) -> JointModel:
         """Several domains for one `fit`, a batch of each in every step.
 
         Args:
@@ -351,7 +360,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             for name, x in inputs.items()
         }
 
-    def compile(self, *args, **kwargs):
+    def compile(self, *args, **kwargs) -> None:
         """Not here: views train, so that it is said what trains.
 
         Raises:
@@ -363,7 +372,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             f"Domains: {', '.join(self._mdl.domains)}"
         )
 
-    def export(self, *args, **kwargs):
+    def export(self, *args, **kwargs) -> None:
         """Not here: see `keras_mdl_export.export`.
 
         Raises:
@@ -377,13 +386,13 @@ class MultiDomainModel(DomainVerbs, keras.Model):
 
     # === Files ===
 
-    def save_weights(self, filepath, overwrite=True):
+    def save_weights(self, filepath: str, overwrite: bool = True) -> None:
         """As `keras.Model.save_weights`, with a note of domains and trunk."""
         weight_files.save(
             super().save_weights, filepath, list(self), {}, overwrite
         )
 
-    def load_weights(self, filepath, **kwargs):
+    def load_weights(self, filepath: str, **kwargs) -> None:
         """As `keras.Model.load_weights`, for files of the same domains.
 
         Raises:
@@ -395,7 +404,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
             self.variables,
         )  # fmt: skip
 
-    def save(self, filepath, overwrite=True, **kwargs):
+    def save(self, filepath: str, overwrite: bool = True, **kwargs) -> None:
         """As `keras.Model.save`; a `.keras` file is written atomically.
 
         Raises:
@@ -404,7 +413,7 @@ class MultiDomainModel(DomainVerbs, keras.Model):
         self.running.sync()
         save_atomically(super().save, filepath, overwrite, kwargs)
 
-    def get_build_config(self):
+    def get_build_config(self) -> None:
         return None  # everything is built by the constructor
 
     def get_config(self):

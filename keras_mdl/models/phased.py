@@ -36,6 +36,23 @@ def _synced(name):
     return method
 
 
+def _by_plan(attribute, trained):
+    """Keras' property of those variables or weights that train, or do not."""
+    name = f"trainable_{attribute}"
+    name = name if trained else f"non_{name}"
+
+    @property
+    def found(self):
+        if not self.attached:
+            return getattr(super(PhasedModel, self), name)
+        ids = self._view.trained_ids
+        return [
+            v for v in getattr(self, attribute) if (id(v) in ids) == trained
+        ]
+
+    return found
+
+
 class PhasedModel(keras.Model):
     """A `keras.Model` whose trainable set is derived from a `FreezePlan`.
 
@@ -231,33 +248,10 @@ class PhasedModel(keras.Model):
 
     # === What Keras asks ===
 
-    def _split(self, variables, trained):
-        ids = self._view.trained_ids
-        return [v for v in variables if (id(v) in ids) == trained]
-
-    @property
-    def trainable_variables(self):
-        if not self.attached:
-            return super().trainable_variables
-        return self._split(self.variables, True)
-
-    @property
-    def non_trainable_variables(self):
-        if not self.attached:
-            return super().non_trainable_variables
-        return self._split(self.variables, False)
-
-    @property
-    def trainable_weights(self):
-        if not self.attached:
-            return super().trainable_weights
-        return self._split(self.weights, True)
-
-    @property
-    def non_trainable_weights(self):
-        if not self.attached:
-            return super().non_trainable_weights
-        return self._split(self.weights, False)
+    trainable_variables = _by_plan("variables", True)
+    non_trainable_variables = _by_plan("variables", False)
+    trainable_weights = _by_plan("weights", True)
+    non_trainable_weights = _by_plan("weights", False)
 
     def call(self, inputs, training=None, mask=None):
         if self.attached:

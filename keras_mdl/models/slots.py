@@ -71,13 +71,13 @@ class SlotSpec:
             )
 
     @property
-    def ordinary(self):
+    def ordinary(self) -> bool:
         """Whether there is nothing to fold."""
         return self.depthwise == "plain" and (
             self.adapter in (None, "own", "folded")
         )
 
-    def transforms(self, layer):
+    def transforms(self, layer: str) -> dict[str, dict]:
         """`{kind: options}` of what it does to the kernels of a layer."""
         kinds = {}
         if layer in self.gates:
@@ -88,11 +88,11 @@ class SlotSpec:
             kinds[self.adapter] = {}
         return kinds
 
-    def replace(self, **changes):
+    def replace(self, **changes) -> "SlotSpec":
         """The same spec with other values."""
         return replace(self, **changes)
 
-    def to_config(self):
+    def to_config(self) -> dict:
         """Plain values for JSON; the inverse of `SlotSpec(**config)`."""
         config = asdict(self)
         config["gates"] = {k: list(v) for k, v in self.gates.items()}

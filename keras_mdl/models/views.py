@@ -1,6 +1,8 @@
 """Trainable views of a `MultiDomainModel`: one domain, or several at once."""
 
 import types
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 
@@ -21,12 +23,12 @@ class DomainModel(PhasedModel):
     """
 
     @property
-    def domain(self):
+    def domain(self) -> str:
         """Name of the domain."""
         return self.domains[0]
 
     @property
-    def endpoints(self):
+    def endpoints(self) -> dict[str, keras.KerasTensor]:
         """`{layer name: symbolic output}` of all layers, in order.
 
         Of slotted layers the output of the whole layer, what the depthwise
@@ -59,11 +61,11 @@ class JointModel(PhasedModel):
     """
 
     @property
-    def loss_weights(self):
+    def loss_weights(self) -> dict[str, float]:
         """`{domain: keras.Variable}`, the weights in the total loss."""
         return {d: getattr(self, f"loss_weight_{d}") for d in self.domains}
 
-    def set_loss_weights(self, weights):
+    def set_loss_weights(self, weights: Mapping[str, float]) -> None:
         """Changes loss weights; also in the middle of an epoch.
 
         Args:
@@ -80,7 +82,7 @@ class JointModel(PhasedModel):
         for d, value in weights.items():
             self.loss_weights[d].assign(value)
 
-    def make_loss_weights(self):
+    def make_loss_weights(self) -> None:
         """Creates the loss weights, 1 for every domain. Internal."""
         for d in self.domains:
             weight = self.add_weight(
@@ -95,12 +97,12 @@ class JointModel(PhasedModel):
 
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        balancing=None,
+        optimizer: keras.Optimizer | str = "rmsprop",
+        loss: Any = None,
+        loss_weights: Mapping[str, float] | None = None,
+        balancing: Any = None,
         **kwargs,
-    ):
+    ) -> None:
         """As `keras.Model.compile`.
 
         Args:
@@ -159,8 +161,13 @@ class JointModel(PhasedModel):
         )
 
     def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> keras.KerasTensor:
         """As `keras.Model.compute_loss`, in training balanced."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         balancing = getattr(self, "_balancing", None)
@@ -201,7 +208,7 @@ class JointModel(PhasedModel):
             )
         return super().get_config()
 
-    def save(self, filepath, overwrite=True, **kwargs):
+    def save(self, filepath: str, overwrite: bool = True, **kwargs) -> None:
         """Saves the whole `MultiDomainModel` (load it with `load_model`).
 
         A joint view by itself would store the trunk once per domain.

@@ -9,6 +9,7 @@ import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from keras_mdl.score.annotations import Annotations
 from keras_mdl.score.reference import key_of
@@ -76,7 +77,7 @@ class TfdsImages:
         ValueError: If it is another data set or has no such split.
     """
 
-    def __init__(self, builder, split: str):
+    def __init__(self, builder: Any, split: str):
         if builder.name != TFDS_NAME:
             raise ValueError(
                 f"Expected the TFDS data set {TFDS_NAME!r}, which names its "

@@ -1,8 +1,11 @@
 """`Controller`: a policy over paths, and how REINFORCE changes it."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+
+from keras_mdl.search.space import SearchSpace
 
 MOMENTUM = 0.95
 _ADAM = (0.999, 1e-8)  # beta_2 and epsilon; beta_1 is 0
@@ -36,7 +39,7 @@ class Controller:
     this package's choice: the scales of their accuracies differ.
     """
 
-    def __init__(self, space, entropy=0.0):
+    def __init__(self, space: SearchSpace, entropy: float = 0.0) -> None:
         self.space = space
         self.entropy = entropy
         self._sizes = [len(d.choices) for d in space.decisions]
@@ -45,11 +48,11 @@ class Controller:
         self._steps = 0
         self._average, self._weight = 0.0, 0.0
 
-    def probabilities(self):
+    def probabilities(self) -> list[np.ndarray]:
         """A list of arrays, one for each decision."""
         return [_softmax(x) for x in self.logits]
 
-    def sample(self, rng):
+    def sample(self, rng: np.random.Generator) -> tuple[int, ...]:
         """A path drawn from the policy: an index for each decision.
 
         Args:
@@ -61,11 +64,11 @@ class Controller:
             for p, u in zip(self.probabilities(), draws, strict=True)
         )
 
-    def best(self):
+    def best(self) -> tuple[int, ...]:
         """The most likely value of every decision."""
         return tuple(int(np.argmax(x)) for x in self.logits)
 
-    def log_probability(self, choices):
+    def log_probability(self, choices: Sequence[int]) -> float:
         """Of a path; of its active decisions alone."""
         return sum(
             math.log(p[c])
@@ -76,7 +79,7 @@ class Controller:
             if on
         )  # fmt: skip
 
-    def mean_entropy(self):
+    def mean_entropy(self) -> float:
         """Of the decisions, as a part of the largest there is: 1 at the
         start, 0 when all is decided."""
         found = [
@@ -86,7 +89,7 @@ class Controller:
         ]
         return sum(found) / len(found)
 
-    def gradient(self, choices, advantage):
+    def gradient(self, choices: Sequence[int], advantage: float) -> list:
         """`advantage * grad log p` and the entropy's part, by the logits."""
         found = []
         for p, c, on in zip(
@@ -104,18 +107,20 @@ class Controller:
             found.append(g)
         return found
 
-    def observe(self, reward):
+    def observe(self, reward: float) -> float:
         """Takes a reward into the average; returns the advantage `R - b`."""
         self._average = MOMENTUM * self._average + (1 - MOMENTUM) * reward
         self._weight = MOMENTUM * self._weight + (1 - MOMENTUM)
         return reward - self.baseline
 
     @property
-    def baseline(self):
+    def baseline(self) -> float:
         """The average of the rewards so far."""
         return self._average / self._weight if self._weight else 0.0
 
-    def learn(self, choices, reward, learning_rate):
+    def learn(
+        self, choices: Sequence[int], reward: float, learning_rate: float
+    ) -> float:
         """One step of REINFORCE.
 
         Args:
@@ -139,12 +144,12 @@ class Controller:
                 x += learning_rate * g / (np.sqrt(v / correction) + epsilon)
         return advantage
 
-    def state(self):
+    def state(self) -> np.ndarray:
         """All that it is, as one float64 array."""
         numbers = [self._steps, self._average, self._weight]
         return np.concatenate([numbers, *self.logits, *self._squares])
 
-    def load_state(self, state):
+    def load_state(self, state: np.ndarray) -> None:
         """The inverse of `state`.
 
         Raises:

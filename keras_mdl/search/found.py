@@ -38,11 +38,11 @@ class FoundPaths:
         object.__setattr__(self, "choices", found)
 
     @property
-    def paths(self):
+    def paths(self) -> dict[str, list]:
         """`{domain: PathBlock objects}`."""
         return {d: self.space.blocks(c) for d, c in self.choices.items()}
 
-    def describe(self):
+    def describe(self) -> dict:
         """Plain values for reports: `positions`, `blocks` by domain as
         `(position, name)`, and `jaccard` similarities, without and with
         layers that are left out (`jaccard_zeros`)."""
@@ -66,7 +66,7 @@ class FoundPaths:
         shape = (self.space.size, self.space.size, 3)
         return build_multi_path(domains, self.paths, shape, **options)
 
-    def write(self, path: str | os.PathLike):
+    def write(self, path: str | os.PathLike) -> None:
         """Writes space and paths as JSON, atomically."""
         content = {
             "format": FORMAT,
@@ -76,7 +76,9 @@ class FoundPaths:
         write_text(pathlib.Path(path), json.dumps(content, indent=1))
 
     @classmethod
-    def read(cls, path: str | os.PathLike, space: SearchSpace | None = None):
+    def read(
+        cls, path: str | os.PathLike, space: SearchSpace | None = None
+    ) -> "FoundPaths":
         """Reads what `write` has written.
 
         Args:

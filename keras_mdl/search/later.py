@@ -1,10 +1,24 @@
 """`search_further`: a path for a domain that comes later."""
 
+from typing import Any
+
+import keras
+
 from keras_mdl.models.backbones.multi_path import path_options, paths_of
-from keras_mdl.search.searching import Search
+from keras_mdl.search.found import FoundPaths
+from keras_mdl.search.searching import Search, SearchPlan
+from keras_mdl.search.space import SearchSpace
 
 
-def search_further(model, space, domain, training, held_out, plan, **options):
+def search_further(
+    model: keras.Model,
+    space: SearchSpace,
+    domain: str,
+    training: Any,
+    held_out: Any,
+    plan: SearchPlan,
+    **options,
+) -> FoundPaths:
     """Finds a path for one more domain beside a model's shared blocks.
 
     A controller chooses among the trunk's blocks, as they are, and new ones

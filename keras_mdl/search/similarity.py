@@ -1,7 +1,11 @@
 """How much of their paths domains have in common."""
 
+from collections.abc import Iterable, Mapping
 
-def jaccard(a, b):
+from keras_mdl.search.space import SearchSpace
+
+
+def jaccard(a: Iterable, b: Iterable) -> float:
     """Jaccard similarity of two paths: common blocks / all blocks of both.
 
     Args:
@@ -29,7 +33,7 @@ def nodes(space, choices, zeros=False):
     return found
 
 
-def similarity(space, paths, zeros=False):
+def similarity(space: SearchSpace, paths: Mapping, zeros: bool = False) -> dict:
     """`{domain: {domain: Jaccard similarity}}` of paths.
 
     Args:

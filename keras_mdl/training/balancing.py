@@ -11,6 +11,8 @@ rule to `model.joint(...).compile(..., balancing=rule)`.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -19,7 +21,7 @@ from keras import ops
 class EqualWeights:
     """`weight_d = 1`."""
 
-    def initial(self, classes):
+    def initial(self, classes: Mapping[str, int]) -> dict[str, float]:
         """The state at the start: `{name: array}`.
 
         Args:
@@ -56,7 +58,7 @@ class ExponentialWeights(EqualWeights):
     Reference: Konstantin-Iakovlev/Concord-NAS (read, not copied).
     """
 
-    def __init__(self, width=1.0):
+    def __init__(self, width: float = 1.0) -> None:
         self.width = _above_zero("width", width)
 
     def __call__(self, losses, state):
@@ -81,10 +83,10 @@ class BoundedPriority(EqualWeights):
         temperature: Above 0; large ones make weights equal.
     """
 
-    def __init__(self, temperature=0.5):
+    def __init__(self, temperature: float = 0.5) -> None:
         self.temperature = _above_zero("temperature", temperature)
 
-    def initial(self, classes):
+    def initial(self, classes: Mapping[str, int]) -> dict[str, float]:
         return {"guessing": np.float32([math.log(n) for n in classes])}
 
     def __call__(self, losses, state):
@@ -110,10 +112,10 @@ class UncertaintyWeights(EqualWeights):
     classification).
     """
 
-    def __init__(self, rate=0.01):
+    def __init__(self, rate: float = 0.01) -> None:
         self.rate = _above_zero("rate", rate)
 
-    def initial(self, classes):
+    def initial(self, classes: Mapping[str, int]) -> dict[str, float]:
         return {"log_variance": np.zeros(len(classes), np.float32)}
 
     def __call__(self, losses, state):
@@ -140,11 +142,11 @@ class DynamicWeightAverage(EqualWeights):
     Reference: Liu, Johns, Davison, CVPR 2019, equation 7.
     """
 
-    def __init__(self, window=100, temperature=2.0):
+    def __init__(self, window: int = 100, temperature: float = 2.0) -> None:
         self.window = int(_above_zero("window", window))
         self.temperature = _above_zero("temperature", temperature)
 
-    def initial(self, classes):
+    def initial(self, classes: Mapping[str, int]) -> dict[str, float]:
         zeros = np.zeros(len(classes), np.float32)
         return {"count": np.float32(0), "sum": zeros, "last": zeros,
                 "before": zeros}  # fmt: skip
@@ -173,7 +175,7 @@ BALANCING = {
 }
 
 
-def get_balancing(rule):
+def get_balancing(rule: Any) -> Any:
     """A rule by name, from `{name: options}`, or as it is.
 
     Raises:

@@ -1,5 +1,7 @@
 """The cross-entropy that recipes train with."""
 
+from collections.abc import Sequence
+
 import keras
 from keras import ops
 
@@ -31,12 +33,12 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def __init__(
         self,
-        smoothing=0.0,
-        class_weights=None,
-        name="smoothed_crossentropy",
-        reduction="sum_over_batch_size",
-        dtype=None,
-    ):
+        smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        name: str = "smoothed_crossentropy",
+        reduction: str = "sum_over_batch_size",
+        dtype: str | None = None,
+    ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
         if not 0 <= smoothing < 1:
             raise ValueError(
@@ -67,7 +69,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
         }
 
 
-def balanced_weights(counts, strength=0.5):
+def balanced_weights(
+    counts: Sequence[int], strength: float = 0.5
+) -> list[float]:
     """Class weights that lift rare classes, with a mean of 1 over images.
 
     `weight = (1 / count) ** strength`, scaled.

@@ -1,5 +1,7 @@
 """`CoupledSGD`: the update rule of the released scripts."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -34,12 +36,12 @@ class CoupledSGD(keras.optimizers.Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.1,
-        momentum=0.9,
-        l2=0.0,
-        name="coupled_sgd",
+        learning_rate: Any = 0.1,
+        momentum: float = 0.9,
+        l2: float = 0.0,
+        name: str = "coupled_sgd",
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.momentum = momentum
         self.l2 = l2
@@ -56,7 +58,12 @@ class CoupledSGD(keras.optimizers.Optimizer):
             0.0 if v.name in UNDECAYED else self.l2 for v in variables
         ]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self,
+        gradient: keras.KerasTensor,
+        variable: keras.Variable,
+        learning_rate: keras.KerasTensor,
+    ) -> None:
         index = self._get_variable_index(variable)
         velocity, l2 = self.velocities[index], self._decays[index]
         gradient = ops.cast(gradient, variable.dtype)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -49,7 +50,7 @@ class Stage:
                 f"Received: learning_rate={self.learning_rate!r}"
             )
 
-    def rate(self, epoch):
+    def rate(self, epoch: int) -> float | None:
         """The learning rate in the stage's own epoch `epoch` (from 0)."""
         if not self.drops:
             return self.learning_rate
@@ -97,7 +98,9 @@ class StagedFreezing(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, stages, backup_dir=None, verbose=1):
+    def __init__(
+        self, stages: Sequence, backup_dir: str | None = None, verbose: int = 1
+    ) -> None:
         super().__init__()
         self.stages = tuple(
             s if isinstance(s, Stage) else Stage(s) for s in stages
@@ -110,7 +113,7 @@ class StagedFreezing(keras.callbacks.Callback):
         self.verbose = verbose
         self._current = None
 
-    def stage_at(self, epoch):
+    def stage_at(self, epoch: int) -> tuple:
         """The stage of an epoch: `(index, epoch within the stage)`."""
         for index, stage in enumerate(self.stages):
             if stage.epochs is None or epoch < stage.epochs:
@@ -119,7 +122,7 @@ class StagedFreezing(keras.callbacks.Callback):
         # Past the end the last stage goes on.
         return index, epoch + stage.epochs
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         if not isinstance(self.model, PhasedModel):
             raise TypeError(
                 "StagedFreezing needs a view of a MultiDomainModel "
@@ -131,7 +134,7 @@ class StagedFreezing(keras.callbacks.Callback):
         if saved is not None:
             self._enter(*self.stage_at(saved))
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         resumed = getattr(self.model, "_initial_epoch", None)
         if self._current is None and resumed and self.backup_dir is None:
             raise ValueError(
@@ -146,7 +149,7 @@ class StagedFreezing(keras.callbacks.Callback):
             self.model.optimizer.learning_rate = self.stages[index].rate(inner)
         _align_randomness(self.model)
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         # Keras keeps the resumed epoch and would start the next `fit` there.
         self.model._initial_epoch = None
 

@@ -301,22 +301,49 @@ def sigmoid_head():
     return keras.Model(inputs, layers.Dense(3, "sigmoid", name="last")(x))
 
 
+def attention():
+    x = inputs = keras.Input((SIZE, 3))
+    x = layers.MultiHeadAttention(1, 3, name="attention")(x, x)
+    x = layers.GlobalAveragePooling1D()(x)
+    return keras.Model(inputs, layers.Dense(3, name="logits")(x))
+
+
+def with_lora():
+    network = small()
+    network.get_layer("conv").enable_lora(1)
+    return network
+
+
+def quantized():
+    network = small(layers.Dense(4, name="mix"))
+    network.get_layer("mix").quantize("int8")
+    return network
+
+
 @pytest.mark.parametrize(
     ("build", "options", "message"),
     [
         (lambda_network, {}, "'magic' is a Lambda"),
+        (attention, {"roles": {"att*": "shared"}}, "'attention'.*2 tensors"),
+        (with_lora, {}, "'conv' is a LoRA layer"),
+        (quantized, {}, "'mix' is quantized .int8"),
+        (small, {"roles": {"global*": "shared"}}, "with variables.*'global"),
         (two_inputs, {}, "one input and one output"),
         (channels_first, {}, "channels_first"),
         (sigmoid_head, {}, "'last', is followed by sigmoid"),
         (small, {"scaling": None}, "'-1..1'"),
         (small, {"scaling": "tf"}, "Known scalings"),
-        (small, {"roles": {"cnv": "shared"}}, "No layer.*'cnv'"),
+        (small, {"roles": {"cnv": "shared"}}, "No layer.*'cnv'.*conv, logits"),
         (small, {"roles": {"conv": "mine"}}, "'shared' or 'private'"),
         (small, {"domain": keras_mdl.Domain("a", 7)}, "3 classes.*has 7"),
         (lambda: keras.Sequential(), {}, "functional"),
     ],
     ids=[
         "lambda",
+        "attention",
+        "lora",
+        "quantized",
+        "nothing_to_say",
         "two_inputs",
         "channels_first",
         "sigmoid",

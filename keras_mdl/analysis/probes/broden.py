@@ -1,7 +1,9 @@
 """`Broden`: the broadly and densely labelled data set, as it is on disk."""
 
 import csv
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -44,7 +46,12 @@ class Broden:
     2017; the layout from the released code.
     """
 
-    def __init__(self, folder, categories=None, split=None):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        categories: Sequence[str] | None = None,
+        split: str | None = None,
+    ) -> None:
         self.folder = pathlib.Path(folder)
         self.name = self.folder.name
         missing = [n for n in _TABLES if not (self.folder / n).is_file()]
@@ -75,12 +82,12 @@ class Broden:
     def __len__(self):
         return len(self._rows)
 
-    def image(self, index):
+    def image(self, index: int) -> np.ndarray:
         """uint8 `(ih, iw, 3)`."""
         with Image.open(self._path(self._rows[index]["image"])) as file:
             return np.asarray(file.convert("RGB"))
 
-    def labels(self, index):
+    def labels(self, index: int) -> Labels:
         """`Labels`; see `keras_mdl.analysis.probes`."""
         row, maps = self._rows[index], {}
         for category in self.categories:

@@ -112,7 +112,9 @@ class DrawnProbe:
     name = "embedded"
     categories = ("color", "texture", "part", "object", "scene")
 
-    def __init__(self, images=1000, size=112, seed=0):
+    def __init__(
+        self, images: int = 1000, size: int = 112, seed: int = 0
+    ) -> None:
         if images < 1 or size < 32:
             raise ValueError(
                 "`images` must be 1 or more and `size` 32 or more. "
@@ -138,11 +140,11 @@ class DrawnProbe:
     def __len__(self):
         return self._images
 
-    def image(self, index):
+    def image(self, index: int) -> np.ndarray:
         """uint8 `(size, size, 3)`."""
         return self._draw(index)[0].pixels
 
-    def labels(self, index):
+    def labels(self, index: int) -> Labels:
         """`Labels`: a map for each category, and the scene as one label."""
         canvas, scene = self._draw(index)
         maps = {category: [m] for category, m in canvas.maps.items()}

@@ -4,6 +4,7 @@ To add a method: a file with a subclass of `KernelTransform`, and a line in
 `TRANSFORMS`.
 """
 
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from keras_mdl.layers.transforms.base import Branch, KernelTransform
@@ -36,7 +37,9 @@ ADAPTERS = tuple(k for k, (t, _) in TRANSFORMS.items() if "shared" in t.kernels)
 UNDECAYED = frozenset(n for t, _ in TRANSFORMS.values() for n in t.undecayed)
 
 
-def as_kinds(transforms):
+def as_kinds(
+    transforms: Sequence[str] | Mapping[str, dict] | str | None,
+) -> dict[str, dict]:
     """`{kind: options}` of one kind, several, or such a dict.
 
     Raises:

@@ -1,6 +1,10 @@
 """`KernelTransform`: what one domain does to a kernel."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -26,17 +30,21 @@ class KernelTransform(keras.layers.Layer):
     kernels = ()
     undecayed = ()
 
-    def __init__(self, domain=None, autocast=False, **kwargs):
+    def __init__(
+        self, domain: str | None = None, autocast: bool = False, **kwargs
+    ) -> None:
         # Kernels are changed in the variables' precision and cast after: one
         # rounding, as for a plain kernel.
         super().__init__(autocast=autocast, **kwargs)
         self.domain = domain
 
-    def add_weight(self, *args, **kwargs):
+    def add_weight(self, *args, **kwargs) -> keras.Variable:
         kwargs.setdefault("autocast", self.autocast)
         return super().add_weight(*args, **kwargs)
 
-    def companions(self, options):
+    def companions(
+        self, options: Callable[[str], dict]
+    ) -> dict[str, keras.Layer]:
         """Further layers of the slot that it needs: `{role: layer}`.
 
         Args:
@@ -44,7 +52,14 @@ class KernelTransform(keras.layers.Layer):
         """
         return {}
 
-    def place(self, step, conv, x, source, parts):
+    def place(
+        self,
+        step: Callable,
+        conv: keras.Layer,
+        x: Any,
+        source: Any,
+        parts: Mapping[str, keras.Layer],
+    ) -> Any:
         """The output of `conv`, as this domain uses it.
 
         Args:
@@ -63,7 +78,7 @@ class KernelTransform(keras.layers.Layer):
         """The changed kernel, or a list of the kernel and a bias."""
         raise NotImplementedError
 
-    def fold(self, conv, dense=True):
+    def fold(self, conv: keras.Layer, dense: bool = True) -> tuple:
         """Kernel and further bias with which `conv` alone computes the same.
 
         Args:
@@ -79,21 +94,25 @@ class KernelTransform(keras.layers.Layer):
         changed = self(ops.convert_to_tensor(conv.kernel))
         return tuple(changed) if isinstance(changed, list) else (changed, None)
 
-    def start_from(self, kernel, bias=None):
+    def start_from(
+        self, kernel: keras.KerasTensor, bias: keras.KerasTensor | None = None
+    ) -> None:
         """Takes over values of the kernel that it stands beside, if it must."""
 
-    def stored_bits(self, variable):
+    def stored_bits(self, variable: keras.Variable) -> int | None:
         """Bits of one number of a variable where the domain is stored folded
         into as little as it can be; 0 for what is folded away, `None` for the
         bits of its dtype."""
         return None
 
-    def pack(self, name, value):
+    def pack(self, name: str, value: np.ndarray) -> dict[str, np.ndarray]:
         """A variable as the arrays that a domain's file holds: `{suffix:
         array}`; see `unpack`."""
         return {"": value}
 
-    def unpack(self, name, arrays, shape):
+    def unpack(
+        self, name: str, arrays: dict[str, np.ndarray], shape: tuple
+    ) -> np.ndarray | None:
         """The reverse of `pack`; takes what it uses out of `arrays`.
 
         Raises:
@@ -101,7 +120,7 @@ class KernelTransform(keras.layers.Layer):
         """
         return arrays.pop("", None)
 
-    def macs(self, inputs, output):
+    def macs(self, inputs: Sequence, output: keras.KerasTensor) -> int | None:
         """Multiply-accumulates of one image. Kernels that are the same for
         all images count nothing: they are folded for inference."""
         return 0
@@ -109,7 +128,7 @@ class KernelTransform(keras.layers.Layer):
     def compute_output_shape(self, kernel_shape):
         return tuple(kernel_shape)
 
-    def compute_output_spec(self, *args, **kwargs):
+    def compute_output_spec(self, *args, **kwargs) -> Any:
         shapes = self.compute_output_shape(*(x.shape for x in args))
         dtype = self.compute_dtype if self.autocast else self.variable_dtype
         return keras.tree.map_shape_structure(
@@ -132,7 +151,14 @@ class Branch(KernelTransform):
 
     kernels = ("shared",)
 
-    def __init__(self, filters, kernel_size, strides, padding, **kwargs):
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sequence[int],
+        strides: Sequence[int],
+        padding: str | Sequence,
+        **kwargs,
+    ) -> None:
         super().__init__(autocast=True, **kwargs)
         self.filters = filters
         self.kernel_size = tuple(kernel_size)
@@ -142,7 +168,7 @@ class Branch(KernelTransform):
     def compute_output_shape(self, inputs_shape, source_shape=None):
         return tuple(inputs_shape)
 
-    def macs(self, inputs, output):
+    def macs(self, inputs: Sequence, output: keras.KerasTensor) -> int | None:
         positions = output.shape[1:3]
         if None in positions:
             return None

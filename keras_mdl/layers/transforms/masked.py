@@ -56,7 +56,7 @@ class PiggybackMask(KernelTransform):
     kernels = ("shared", "grouped", "depthwise")
     undecayed = ("mask",)  # decay would pull it over its threshold
 
-    def __init__(self, ternary=False, **kwargs):
+    def __init__(self, ternary: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
         self.ternary = ternary
 
@@ -72,17 +72,19 @@ class PiggybackMask(KernelTransform):
             hard_mask(self.mask, self.ternary), kernel.dtype
         )
 
-    def stored_bits(self, variable):
+    def stored_bits(self, variable: keras.Variable) -> int | None:
         return 2 if self.ternary else 1
 
-    def pack(self, name, value):
+    def pack(self, name: str, value: np.ndarray) -> dict[str, np.ndarray]:
         # A mask works through its signs alone: only they are stored.
         found = {_KEPT: np.packbits(value > THRESHOLD)}
         if self.ternary and (value < 0).any():
             found[_NEGATIVE] = np.packbits(value < 0)
         return found
 
-    def unpack(self, name, arrays, shape):
+    def unpack(
+        self, name: str, arrays: dict[str, np.ndarray], shape: tuple
+    ) -> np.ndarray | None:
         size = math.prod(shape)
         signs = _bits(arrays, _KEPT, size, name)
         if _NEGATIVE in arrays:

@@ -1,6 +1,8 @@
 """`MixedKernels`: the depthwise kernels of several domains, mixed by a gate."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -41,7 +43,7 @@ class MixedKernels(KernelTransform):
 
     kernels = ("depthwise",)
 
-    def __init__(self, sources, **kwargs):
+    def __init__(self, sources: Sequence[str], **kwargs) -> None:
         super().__init__(**kwargs)
         self.sources = unique_names(sources)
         if self.domain in self.sources:
@@ -51,10 +53,17 @@ class MixedKernels(KernelTransform):
             )
         self.domains = tuple(sorted([self.domain, *self.sources]))
 
-    def companions(self, options):
+    def companions(self, options: Callable[[str], dict]) -> dict:
         return {"gate": SoftmaxDomainGate(self.domains, **options("gate"))}
 
-    def place(self, step, conv, x, source, parts):
+    def place(
+        self,
+        step: Callable,
+        conv: keras.Layer,
+        x: Any,
+        source: Any,
+        parts: Mapping[str, keras.Layer],
+    ) -> Any:
         # A gate looks at the input of the layer, before it is padded.
         weights = step(parts["gate"], source)
         kernel = step(conv, x, kernel_only=True)
@@ -75,7 +84,7 @@ class MixedKernels(KernelTransform):
         weights = ops.cast(weights, stack.dtype)
         return ops.einsum("bt,tijco->bijco", weights, stack)
 
-    def stack(self, kernel):
+    def stack(self, kernel: keras.KerasTensor) -> keras.KerasTensor:
         """All kernels `(T, kh, kw, channels, 1)`, in the order of `domains`."""
         own = kernel.value if isinstance(kernel, keras.Variable) else kernel
         return ops.stack(
@@ -85,7 +94,7 @@ class MixedKernels(KernelTransform):
             ]
         )
 
-    def fold(self, conv, dense=True):
+    def fold(self, conv: keras.Layer, dense: bool = True) -> tuple:
         raise ValueError(
             f"The gates of {self.domain!r} depend on the image: `collapsed` "
             "folds their mean over images"
@@ -94,7 +103,7 @@ class MixedKernels(KernelTransform):
     def compute_output_shape(self, kernel_shape, weights_shape):
         return (weights_shape[0], *kernel_shape)
 
-    def macs(self, inputs, output):
+    def macs(self, inputs: Sequence, output: keras.KerasTensor) -> int | None:
         # Kernels are mixed once an image.
         return len(self.domains) * math.prod(inputs[0].shape)
 

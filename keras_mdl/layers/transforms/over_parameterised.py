@@ -67,5 +67,5 @@ class OverParameterised(KernelTransform):
     def call(self, kernel):
         return over_parameterised(kernel, ops.convert_to_tensor(self.d_train))
 
-    def stored_bits(self, variable):
+    def stored_bits(self, variable: keras.Variable) -> int | None:
         return 0

@@ -24,7 +24,7 @@ class OwnKernel(KernelTransform):
 
     kernels = ("shared", "grouped")
 
-    def __init__(self, use_bias=False, **kwargs):
+    def __init__(self, use_bias: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
         self.use_bias = use_bias
 
@@ -40,7 +40,9 @@ class OwnKernel(KernelTransform):
                 shape=kernel_shape[-1:], initializer="zeros", name="bias"
             )
 
-    def start_from(self, kernel, bias=None):
+    def start_from(
+        self, kernel: keras.KerasTensor, bias: keras.KerasTensor | None = None
+    ) -> None:
         self.kernel.assign(ops.copy(kernel))
         if bias is not None:
             self.bias.assign(ops.copy(bias))

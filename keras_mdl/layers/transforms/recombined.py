@@ -35,7 +35,9 @@ class DANController(KernelTransform):
 
     kernels = ("shared",)
 
-    def __init__(self, form="linear", rank_ratio=0.25, **kwargs):
+    def __init__(
+        self, form: str = "linear", rank_ratio: float = 0.25, **kwargs
+    ) -> None:
         super().__init__(**kwargs)
         if form not in FORMS:
             raise ValueError(

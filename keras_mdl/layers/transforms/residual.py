@@ -1,5 +1,8 @@
 """Residual adapters: a 1x1 convolution beside or behind a frozen one."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -28,7 +31,14 @@ class ParallelAdapter(Branch):
     (`docs/results/methods.md`).
     """
 
-    def place(self, step, conv, x, source, parts):
+    def place(
+        self,
+        step: Callable,
+        conv: keras.Layer,
+        x: Any,
+        source: Any,
+        parts: Mapping[str, keras.Layer],
+    ) -> Any:
         return step(self, step(conv, x), source)
 
     def build(self, inputs_shape, source_shape):
@@ -39,20 +49,27 @@ class ParallelAdapter(Branch):
         )
 
     def call(self, inputs, source):
-        # The pixel under the middle of the unit's kernel.
+        # The pixel under the middle of the unit's kernel; zeros where that
+        # stands in the padding.
         for axis, (k, s) in enumerate(
             zip(self.kernel_size, self.strides, strict=True)
         ):
             n = source.shape[axis + 1]
             first = (k - 1) // 2 - before(self.padding, axis, n, k, s)
+            end = 0
+            if not isinstance(self.padding, str):
+                end = max(self.padding[axis][1] - k // 2, 0)
+            zeros = [(0, 0)] * 4
+            zeros[axis + 1] = (max(-first, 0), end)
+            source = ops.pad(source, zeros)
             index = [slice(None)] * 4
-            index[axis + 1] = slice(first, None, s)
+            index[axis + 1] = slice(max(first, 0), None, s)
             source = source[tuple(index)]
-            index[axis + 1] = slice(inputs.shape[axis + 1])
+            index[axis + 1] = slice(ops.shape(inputs)[axis + 1])
             source = source[tuple(index)]
         return inputs + ops.matmul(source, self.kernel)
 
-    def fold(self, conv, dense=True):
+    def fold(self, conv: keras.Layer, dense: bool = True) -> tuple:
         if not dense:
             raise ValueError(
                 "A parallel adapter beside a separable convolution cannot be "
@@ -82,7 +99,7 @@ class SerialAdapter(Branch):
     start N(0, 2 / filters); see `ParallelAdapter` about it.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
         self.norm = FusedBatchNormalization(
             momentum=0.9,
@@ -91,7 +108,14 @@ class SerialAdapter(Branch):
             dtype=self.dtype_policy,
         )
 
-    def place(self, step, conv, x, source, parts):
+    def place(
+        self,
+        step: Callable,
+        conv: keras.Layer,
+        x: Any,
+        source: Any,
+        parts: Mapping[str, keras.Layer],
+    ) -> Any:
         return step(self, step(conv, x))
 
     def build(self, inputs_shape):
@@ -106,7 +130,7 @@ class SerialAdapter(Branch):
         z = self.norm(inputs, training=training)
         return inputs + ops.matmul(z, self.kernel)
 
-    def fold(self, conv, dense=True):
+    def fold(self, conv: keras.Layer, dense: bool = True) -> tuple:
         norm = self.norm
         scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
         mix = (

@@ -1,5 +1,7 @@
 """`build_dense_resnet26`: the network of the residual-adapter papers."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import keras
 
 from keras_mdl.layers import DomainBatchNormalization, SharedConv2D
@@ -10,18 +12,19 @@ from keras_mdl.models.backbones.resnet26 import (
     build,
     halved_and_widened,
 )
+from keras_mdl.models.multi_domain import MultiDomainModel
 
 
 def build_dense_resnet26(
-    domains=None,
-    input_shape=(72, 72, 3),
-    width=1.0,
-    dropout=0.0,
-    input_dtype="float32",
-    include_top=True,
-    gamma_floor=GAMMA_FLOOR,
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (72, 72, 3),
+    width: float = 1.0,
+    dropout: float = 0.0,
+    input_dtype: str = "float32",
+    include_top: bool = True,
+    gamma_floor: float | None = GAMMA_FLOOR,
     **kwargs,
-):
+) -> MultiDomainModel:
     """The ResNet-26 of dense 3x3 convolutions, with a shared trunk.
 
     Stem of 32 channels without ReLU; 3 macro blocks of 4 residual blocks with
@@ -60,7 +63,12 @@ def build_dense_resnet26(
 
 @backbone(size_multiple=SIZE_MULTIPLE)
 @keras.saving.register_keras_serializable("keras_mdl")
-def dense_resnet26(x, scope, width=1.0, gamma_floor=GAMMA_FLOOR):
+def dense_resnet26(
+    x: keras.KerasTensor,
+    scope: Callable,
+    width: float = 1.0,
+    gamma_floor: float | None = GAMMA_FLOOR,
+) -> keras.KerasTensor:
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
 
     def norm(x, name):

@@ -265,12 +265,13 @@ def _mark_makers(steps, layers, choices):
                 f"`roles` are {' or '.join(map(repr, CHOICES))}. "
                 f"Received: {pattern!r}: {choice!r}"
             )
+        matter = {n: x for n, x in layers.items() if x.weights}
         if not any(
-            fnmatch.fnmatchcase(x.name, pattern) for x in layers.values()
+            fnmatch.fnmatchcase(x.name, pattern) for x in matter.values()
         ):
             raise ValueError(
-                f"No layer of the network matches the pattern {pattern!r} of "
-                f"`roles`. Its layers: {', '.join(layers)}"
+                "No layer with variables of the network matches the pattern "
+                f"{pattern!r} of `roles`. They are: {', '.join(matter)}"
             )
     pooled = set()
     for step in steps:
@@ -283,6 +284,12 @@ def _mark_makers(steps, layers, choices):
         if layer is None:
             continue
         step["maker"] = maker_of(layer, choices)
+        if step["maker"] != "replayed" and len(used_tensors(step)) != 1:
+            raise ValueError(
+                f"The layer {layer.name!r} ({kind}) has variables and is "
+                f"called with {len(used_tensors(step))} tensors. Expected: 1; "
+                "only layers without variables may have more"
+            )
         if step["maker"] == "shared convolution" and used <= pooled:
             # Of one position: a dense layer in disguise, as in squeeze-and-
             # excitation. What methods do to convolutions over images is not

@@ -29,7 +29,7 @@ class Backbone:
     raw_pixels: bool = False
 
 
-def backbone(**facts):
+def backbone(**facts) -> Callable:
     """Decorator that gives a function its `Backbone` record."""
 
     def describe(function):

@@ -1,5 +1,7 @@
 """`build_resnet26`: the network of Guo et al. as released."""
 
+from collections.abc import Callable, Mapping, Sequence
+
 import keras
 
 from keras_mdl.layers import (
@@ -14,16 +16,16 @@ SIZE_MULTIPLE = 8  # three halvings
 
 
 def build_resnet26(
-    domains=None,
-    input_shape=(72, 72, 3),
-    width=1.0,
-    dropout=0.0,
-    input_dtype="float32",
-    include_top=True,
-    depthwise="plain",
-    gamma_floor=GAMMA_FLOOR,
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (72, 72, 3),
+    width: float = 1.0,
+    dropout: float = 0.0,
+    input_dtype: str = "float32",
+    include_top: bool = True,
+    depthwise: str | Mapping[str, str] = "plain",
+    gamma_floor: float | None = GAMMA_FLOOR,
     **kwargs,
-):
+) -> MultiDomainModel:
     """The depthwise-separable ResNet-26 with a shared pointwise trunk.
 
     Stem; 3 macro blocks of 4 residual blocks with 128, 256 and 512 channels,
@@ -115,7 +117,12 @@ def build(function, domains, width, gamma_floor, **options):
     },
 )
 @keras.saving.register_keras_serializable("keras_mdl")
-def resnet26(x, scope, width=1.0, gamma_floor=GAMMA_FLOOR):
+def resnet26(
+    x: keras.KerasTensor,
+    scope: Callable,
+    width: float = 1.0,
+    gamma_floor: float | None = GAMMA_FLOOR,
+) -> keras.KerasTensor:
     """The backbone function: image tensor -> feature map `(b, h/8, w/8, c)`."""
 
     def channels(n):

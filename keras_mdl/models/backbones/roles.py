@@ -87,6 +87,7 @@ def maker_of(layer, choices):
             "`keras.saving.register_keras_serializable`"
         )
     _require_channels_last(layer)
+    _require_plain_weights(layer)
     if not layer.weights or isinstance(layer, layers.Normalization):
         return "replayed"
     choice = next(
@@ -156,6 +157,18 @@ def _require_channels_last(layer):
         raise ValueError(
             f"The layer {layer.name!r} has data_format="
             f"{layer.data_format!r}. Expected: 'channels_last'"
+        )
+
+
+def _require_plain_weights(layer):
+    """Refuses layers whose kernel is not a variable of its own."""
+    mode = getattr(layer, "quantization_mode", None)
+    if getattr(layer, "lora_enabled", False) or mode is not None:
+        raise ValueError(
+            f"The layer {layer.name!r} is "
+            f"{f'quantized ({mode})' if mode else 'a LoRA layer'}: its kernel "
+            "is not one variable. Give the network with plain layers (LoRA "
+            "layers are merged when they are saved)"
         )
 
 

@@ -3,10 +3,12 @@
 import importlib.util
 import math
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import keras
 
+from keras_mdl.models.multi_domain import MultiDomainModel
 from keras_mdl.models.pretrained.torch_file import read_torch_file
 from keras_mdl.models.pretrained.trunk import as_trunk
 from keras_mdl.models.pretrained.weights import assign_torch, require_hash
@@ -49,8 +51,11 @@ _SCALING = (127 / 255, 128 / 255)
 
 
 def build_efficientnet_lite0(
-    domains=None, input_shape=(224, 224, 3), weights="imagenet", **options
-):
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (224, 224, 3),
+    weights: str | None = "imagenet",
+    **options,
+) -> MultiDomainModel:
     """EfficientNet-Lite0 as a trunk: 3.1 M shared, 0.22 M a further domain.
 
     Its stem and 1x1 convolutions are shared; every domain has its own
@@ -93,15 +98,21 @@ def build_efficientnet_lite0(
 
 
 def build_efficientnet_lite1(
-    domains=None, input_shape=(240, 240, 3), weights="imagenet", **options
-):
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (240, 240, 3),
+    weights: str | None = "imagenet",
+    **options,
+) -> MultiDomainModel:
     """EfficientNet-Lite1; see `build_efficientnet_lite0`."""
     return _build("efficientnet_lite1", domains, input_shape, weights, options)
 
 
 def build_efficientnet_lite2(
-    domains=None, input_shape=(260, 260, 3), weights="imagenet", **options
-):
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (260, 260, 3),
+    weights: str | None = "imagenet",
+    **options,
+) -> MultiDomainModel:
     """EfficientNet-Lite2; see `build_efficientnet_lite0`."""
     return _build("efficientnet_lite2", domains, input_shape, weights, options)
 

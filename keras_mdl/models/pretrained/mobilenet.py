@@ -1,19 +1,22 @@
 """MobileNetV2 and minimalistic MobileNetV3, from `keras.applications`."""
 
+from collections.abc import Mapping, Sequence
+
 import keras
 
+from keras_mdl.models.multi_domain import MultiDomainModel
 from keras_mdl.models.pretrained.trunk import as_trunk
 
 _MULTIPLE = 32  # five halvings, padded as for 224 pixels
 
 
 def build_mobilenet_v2(
-    domains=None,
-    input_shape=(224, 224, 3),
-    alpha=1.0,
-    weights="imagenet",
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (224, 224, 3),
+    alpha: float = 1.0,
+    weights: str | None = "imagenet",
     **options,
-):
+) -> MultiDomainModel:
     """MobileNetV2 as a trunk: 2.1 M shared, 0.1 M a further domain.
 
     With weights the norms' statistics stay as they are while domains train:
@@ -44,8 +47,11 @@ def build_mobilenet_v2(
 
 
 def build_mobilenet_v3_small(
-    domains=None, input_shape=(224, 224, 3), weights="imagenet", **options
-):
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (224, 224, 3),
+    weights: str | None = "imagenet",
+    **options,
+) -> MultiDomainModel:
     """MobileNetV3-Small without squeeze-and-excitation and hard swish.
 
     Keras' `minimalistic` variant: all of its 1x1 bytes are shared in exported
@@ -57,8 +63,11 @@ def build_mobilenet_v3_small(
 
 
 def build_mobilenet_v3_large(
-    domains=None, input_shape=(224, 224, 3), weights="imagenet", **options
-):
+    domains: Sequence | Mapping[str, int] | None = None,
+    input_shape: tuple = (224, 224, 3),
+    weights: str | None = "imagenet",
+    **options,
+) -> MultiDomainModel:
     """MobileNetV3-Large, likewise; see `build_mobilenet_v3_small`."""
     return _v3("MobileNetV3Large", domains, input_shape, weights, options)
 

@@ -2,12 +2,14 @@
 
 import importlib.util
 import pathlib
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 import safetensors.numpy
 
+from keras_mdl.models.multi_domain import MultiDomainModel
 from keras_mdl.models.pretrained.timm_networks import timm_network
 from keras_mdl.models.pretrained.trunk import as_trunk
 from keras_mdl.models.pretrained.weights import assign_torch
@@ -32,7 +34,13 @@ CHECKPOINTS = MappingProxyType(
 _FILE = "model.safetensors"
 
 
-def build_timm(name, domains=None, input_shape=None, weights="hub", **options):
+def build_timm(
+    name: str,
+    domains: Sequence | Mapping[str, int] | None | None = None,
+    input_shape: tuple | None = None,
+    weights: str | None = "hub",
+    **options,
+) -> MultiDomainModel:
     """A mobile network with weights of timm as a trunk.
 
     MobileNetV1, V2 and V4 (small) and EfficientNet-Lite0, with the names,

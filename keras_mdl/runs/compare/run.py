@@ -1,6 +1,8 @@
 """`compare`: a comparison from its settings to its report, resumable."""
 
+import os
 import pathlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras_mdl.domains import Domain
@@ -8,6 +10,7 @@ from keras_mdl.report.compare_page import write_compare_report
 from keras_mdl.report.compare_summary import summarize_rows
 from keras_mdl.runs.compare.plan import jobs_of
 from keras_mdl.runs.compare.rows import BASE, FILE, row_of
+from keras_mdl.runs.compare.settings import CompareSettings
 from keras_mdl.runs.compare.trial import base_path
 from keras_mdl.runs.engine import RESULTS, format_duration, result_of
 from keras_mdl.runs.executors import open_engine
@@ -42,7 +45,13 @@ class Compared:
     failures: list
 
 
-def compare(settings, out, processes=None, say=print, executor=None):
+def compare(
+    settings: CompareSettings,
+    out: str | os.PathLike,
+    processes: int | None = None,
+    say: Callable = print,
+    executor: str | None = None,
+) -> Compared:
     """Trains what is missing, and reports all that is there.
 
     Args:

@@ -1,6 +1,8 @@
 """`search`: a search run from its settings to its report, resumable."""
 
+import os
 import pathlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from keras_mdl.report.search_page import write_search_report
@@ -15,6 +17,7 @@ from keras_mdl.runs.experiment import (
 )
 from keras_mdl.runs.records import write_csv
 from keras_mdl.runs.search.search_jobs import jobs_of
+from keras_mdl.runs.search.search_settings import SearchSettings
 
 ROWS = "rows.csv"
 
@@ -39,7 +42,13 @@ class Searched:
     failures: list
 
 
-def search(settings, out, processes=None, say=print, executor=None):
+def search(
+    settings: SearchSettings,
+    out: str | os.PathLike,
+    processes: int | None = None,
+    say: Callable = print,
+    executor: str | None = None,
+) -> Searched:
     """Searches and trains what is missing, and reports all that is there.
 
     Args:
