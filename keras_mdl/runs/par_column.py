@@ -7,9 +7,9 @@ Its caption says "relative to the proposed approach", but
 * DAN's 2.17 and Piggyback's 1.28 are quoted from papers that count relative
   to one network of their own (1 + 9 x 0.13, and 1 + 9 / 32 with masks of one
   bit), and so are the residual adapters' 2;
-* total without heads / one dense ResNet-26 (5,814,688 numbers) gives the 1, 5
-  (4.57), 4 (4.48, cut off) and 2 of the other rows, and 0.46 for classifier
-  only, where 0.6 is printed;
+* total without heads / one dense ResNet-26 (5,814,688 parameters) gives the
+  1, 5 (4.57), 4 (4.48, cut off) and 2 of the other rows, and 0.46 for
+  classifier only, where 0.6 is printed;
 * total with heads / the proposed total with heads gives 0.58 there (0.60 if
   classifier only means with BatchNorms of its own), and not the other rows.
 
@@ -21,11 +21,10 @@ from keras_mdl.data import decathlon
 from keras_mdl.domains import Domain
 from keras_mdl.models import build_dense_resnet26, build_resnet26
 from keras_mdl.models.cost import domain_cost
-from keras_mdl.tables import format_table
 from keras_mdl.training import METHODS, get_method
 
 BASE = "imagenet12"
-DENSE_RESNET26 = 5_814_688  # numbers without head
+DENSE_RESNET26 = 5_814_688  # parameters without head
 SEPARABLE, DENSE = "resnet26", "dense_resnet26"
 _BUILD = {SEPARABLE: build_resnet26, DENSE: build_dense_resnet26}
 # Where the printed column says something, on the network it is about. DAN and
@@ -45,9 +44,9 @@ PRINTED = {
 def par_column(size=72, pairs=None):
     """One dict for each network and method, of the full-size networks.
 
-    `numbers`, `bytes` and `statistics`: private ones of each further domain,
-    without its head. `total`: numbers of the ten-domain system without heads,
-    masks counted as stored (32 bits are a number); `total_with_heads`: with
+    `parameters`, `bytes` and `statistics`: private ones of each further domain,
+    without its head. `total`: parameters of the ten-domain system without
+    heads, masks counted as stored (32 bits are one); `total_with_heads`: with
     all ten heads. `to_dense`, `to_own`, `to_proposed`: see the module.
     `printed`: the paper's `#par`, or `""`. `macs`, `macs_folded`:
     multiply-accumulates of one image of a further domain, without the head.
@@ -77,27 +76,6 @@ def par_column(size=72, pairs=None):
     ]
 
 
-def par_table(rows):
-    """The rows as a printable table, and what the quotients are."""
-    formats = {
-        "network": "{}", "method": "{}", "numbers": "{:,}", "bytes": "{:,}",
-        "statistics": "{:,}", "total": "{:,.0f}",
-        "total_with_heads": "{:,.0f}", "to_dense": "{:.2f}",
-        "to_own": "{:.2f}", "to_proposed": "{:.2f}", "printed": "{}",
-        "macs": "{:,}", "macs_folded": "{:,}",
-    }  # fmt: skip
-    table = [[key.replace("_", " ") for key in formats]]
-    table += [[f.format(r[k]) for k, f in formats.items()] for r in rows]
-    return (
-        format_table(table, "<<>")
-        + "\n\nNumbers, bytes, statistics: of each further domain, without its "
-        "head. Total: ten domains, 32 bits are a number.\nto dense: total / "
-        f"{DENSE_RESNET26:,}. to own: total / one such network. to proposed: "
-        "with heads / the proposed method's.\nprinted: #par in the paper, "
-        "which no one of the three reproduces (see keras_mdl.runs.par_column)."
-    )
-
-
 def _count(network, method, base):
     own = domain_cost(base[BASE])
     _, view = get_method(method).start(base, Domain("further", 2))
@@ -110,7 +88,7 @@ def _count(network, method, base):
     return {
         "network": network,
         "method": method,
-        "numbers": cost.parameters,
+        "parameters": cost.parameters,
         "bytes": cost.bytes,
         "statistics": cost.statistics,
         "total": total,
