@@ -8,6 +8,7 @@ import numpy as np
 from keras_mdl.report.theme import Theme, new_figure, themed
 
 _WRITTEN = 14  # columns at the most where cells have their numbers in them
+_FEW = 10  # columns at the most whose names are not upright
 
 
 class HeatMap(NamedTuple):
@@ -33,12 +34,22 @@ class HeatMap(NamedTuple):
 @themed
 def heat_map(results: HeatMap, theme: Theme):
     """Cells in blue, with names and a scale."""
-    values = np.asarray(results.values, float)
     rows, columns = results.rows, results.columns
-    few = len(columns) <= 10
     height = 1.3 + (0.36 if len(rows) < 14 else 0.24) * len(rows)
     longest = max(map(len, map(str, columns)))
-    figure, ax = new_figure(7.6, height + (0.03 if few else 0.07) * longest)
+    height += (0.03 if len(columns) <= _FEW else 0.07) * longest
+    figure, ax = new_figure(7.6, height)
+    bar = figure.colorbar(draw_cells(ax, results), ax=ax, shrink=0.9, pad=0.02)
+    bar.set_label(results.label)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def draw_cells(ax, results: HeatMap):
+    """Draws the cells alone; returns the image, for a scale."""
+    values = np.asarray(results.values, float)
+    rows, columns = results.rows, results.columns
+    few = len(columns) <= _FEW
     image = ax.imshow(
         values, vmin=0, vmax=results.high, cmap="Blues", aspect="auto"
     )
@@ -62,7 +73,4 @@ def heat_map(results: HeatMap, theme: Theme):
                 x, y, text, ha="center", va="center", fontsize=8,
                 color="#ffffff" if dark else "#1f2430",
             )  # fmt: skip
-    bar = figure.colorbar(image, ax=ax, shrink=0.9, pad=0.02)
-    bar.set_label(results.label)
-    bar.outline.set_visible(False)
-    return figure
+    return image

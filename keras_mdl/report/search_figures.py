@@ -1,5 +1,6 @@
 """The figures of a search's report: paths, similarity, curves, accuracy."""
 
+from keras_mdl.report.heat_maps import HeatMap, draw_cells
 from keras_mdl.report.search_summary import SearchSummary
 from keras_mdl.report.text import method_label
 from keras_mdl.report.theme import Theme, new_figure, themed
@@ -111,23 +112,9 @@ def similarity_matrices(found: dict, theme: Theme):
         ("blocks", "blocks and layers left out"), strict=True,
     ):  # fmt: skip
         values = [[found[key][a][b] for b in domains] for a in domains]
-        image = ax.imshow(values, vmin=0, vmax=1, cmap="Blues")
-        ax.set_xticks(range(len(domains)), domains, rotation=40, ha="right")
-        ax.set_yticks(range(len(domains)), domains)
+        image = draw_cells(ax, HeatMap(values, domains, domains, key))
+        ax.set_aspect("equal")
         ax.set_title(title)
-        ax.grid(False)
-        ax.spines[:].set_visible(False)
-        for y, row in enumerate(values):
-            for x, value in enumerate(row):
-                ax.text(
-                    x,
-                    y,
-                    f"{value:.2f}",
-                    ha="center",
-                    va="center",
-                    fontsize=7,
-                    color="#ffffff" if value > 0.5 else "#1f2430",
-                )
     bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.outline.set_visible(False)
     return figure

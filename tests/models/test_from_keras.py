@@ -256,9 +256,6 @@ def test_networks_of_keras_applications(build, scaling, scaled, size, request):
     )
 
 
-# === What the network expects of its pixels ===
-
-
 # === Roles that the caller gives ===
 
 

@@ -102,10 +102,11 @@ def from_keras(
 
     Raises:
         ValueError: For a network that is not functional or has several inputs
-            or outputs, a Lambda, channels first, layers with variables that
-            no rule and no `roles` speak of, a pattern that matches nothing, a
-            head that does not fit the domain, a scaling that is not known and
-            cannot be read off.
+            or outputs, a Lambda, channels first, LoRA or quantized layers,
+            layers with variables that no rule and no `roles` speak of or that
+            take several tensors, a pattern that matches nothing, a head that
+            does not fit the domain, a scaling that is not known and cannot be
+            read off.
 
     Example:
 
