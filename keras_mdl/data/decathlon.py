@@ -27,7 +27,6 @@ class DecathlonFacts:
         mean: Per-channel mean (R, G, B), 0 = black and 1 = white.
         std: Per-channel standard deviation, in the same units.
         flip: Whether images may be mirrored.
-        stored_size: Size of the stored images, pixels, in words.
     """
 
     key: str
@@ -37,62 +36,59 @@ class DecathlonFacts:
     mean: tuple
     std: tuple
     flip: bool
-    stored_size: str
 
 
-_SHORT = "shorter side 72"
-_SQUARE = "72 x 72"
 _GREY_PEDESTRIANS = ((0.482035,) * 3, (0.236126,) * 3)
 
 _TABLE = (
     DecathlonFacts(
         "aircraft", 1, 100, (3334, 3333, 3333),
         (0.479830, 0.510741, 0.534380), (0.210702, 0.205089, 0.237297),
-        True, _SHORT,
+        True,
     ),
     DecathlonFacts(
         "cifar100", 2, 100, (40000, 10000, 10000),
         (0.507059, 0.486667, 0.440784), (0.267451, 0.256471, 0.276078),
-        True, _SQUARE,
+        True,
     ),
     DecathlonFacts(
         "daimlerpedcls", 3, 2, (23520, 5880, 19600),
-        *_GREY_PEDESTRIANS, True, "144 high, 72 wide, grey",
+        *_GREY_PEDESTRIANS, True,
     ),
     DecathlonFacts(
         "dtd", 4, 47, (1880, 1880, 1880),
         (0.526965, 0.470252, 0.423967), (0.252269, 0.240918, 0.249941),
-        True, _SHORT,
+        True,
     ),
     DecathlonFacts(
         "gtsrb", 5, 43, (31367, 7842, 12630),
         (0.339213, 0.311784, 0.320470), (0.275603, 0.265761, 0.270899),
-        False, "about 72",
+        False,
     ),
     DecathlonFacts(
         "imagenet12", 6, 1000, (1232167, 49000, 48238),
         (0.485, 0.456, 0.406), (0.229, 0.224, 0.225),
-        True, _SHORT,
+        True,
     ),
     DecathlonFacts(
         "omniglot", 7, 1623, (17853, 6492, 8115),
         (0.080998,) * 3, (0.270469,) * 3,
-        False, _SQUARE,
+        False,
     ),
     DecathlonFacts(
         "svhn", 8, 10, (47217, 26040, 26032),
         (0.437682, 0.443770, 0.472804), (0.198030, 0.201016, 0.197036),
-        False, _SQUARE,
+        False,
     ),
     DecathlonFacts(
         "ucf101", 9, 101, (7585, 1952, 3783),
         (0.499531, 0.498804, 0.499820), (0.108987, 0.108102, 0.106799),
-        True, _SQUARE,
+        True,
     ),
     DecathlonFacts(
         "vgg-flowers", 10, 102, (1020, 1020, 6149),
         (0.434147, 0.383099, 0.297148), (0.285098, 0.238423, 0.263963),
-        True, _SHORT,
+        True,
     ),
 )  # fmt: skip
 
