@@ -1,12 +1,13 @@
 """`data_parallel`: one training on several devices."""
 
 import contextlib
+from collections.abc import Iterator, Sequence
 
 import keras
 
 
 @contextlib.contextmanager
-def data_parallel(devices=None):
+def data_parallel(devices: int | Sequence[str] | None = None) -> Iterator[None]:
     """Trains on several devices: each takes its part of every batch.
 
     Build or load the model inside, and compile, fit and evaluate it there:

@@ -4,6 +4,7 @@ import copy
 import functools
 import pathlib
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 
 from keras_mdl.files import atomic_folder, refuse_folder
 from keras_mdl_export import checks, packaging, sharing, usage, verification
@@ -22,7 +23,7 @@ from keras_mdl_export.manifest import (
 from keras_mdl_export.manifest_schema import ROUTER
 from keras_mdl_export.modes import get_mode
 from keras_mdl_export.prepared import only, ordinary
-from keras_mdl_export.private_bits import check_private
+from keras_mdl_export.private_bits import PrivateBits, check_private
 from keras_mdl_export.report import ExportReport
 from keras_mdl_export.routed import check_router, routed_of
 from keras_mdl_export.runtime import run_verified
@@ -37,28 +38,28 @@ from keras_mdl_export.trunk import (
 
 
 def export(
-    model,
-    folder,
-    mode="dyn_conv",
-    calibration=None,
-    validation=None,
-    plain=None,
-    domains=None,
-    input_dtype="uint8",
-    output="probabilities",
-    forms=None,
-    pack_base=None,
-    private_bits="auto",
-    max_private_loss=0.003,
-    min_shared=0.9,
-    max_accuracy_drop=0.02,
-    min_agreement=0.9,
-    overwrite=False,
-    version=None,
-    signing_key=None,
-    router=None,
-    say=print,
-):
+    model: object,
+    folder: str | pathlib.Path,
+    mode: str = "dyn_conv",
+    calibration: Mapping | None = None,
+    validation: Mapping | None = None,
+    plain: Mapping | None = None,
+    domains: Sequence[str] | None = None,
+    input_dtype: str = "uint8",
+    output: str = "probabilities",
+    forms: Sequence[str] | None = None,
+    pack_base: str | None = None,
+    private_bits: str | PrivateBits = "auto",
+    max_private_loss: float = 0.003,
+    min_shared: float = 0.9,
+    max_accuracy_drop: float = 0.02,
+    min_agreement: float = 0.9,
+    overwrite: bool = False,
+    version: int | None = None,
+    signing_key: bytes | None = None,
+    router: object | None = None,
+    say: Callable = print,
+) -> ExportReport:
     """Writes every domain of a model as TFLite files that share the trunk.
 
     The trunk's kernels are put on an int8 grid once (modes `dyn_conv`,

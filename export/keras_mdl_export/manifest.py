@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import os
 import pathlib
 from dataclasses import dataclass, field
 
@@ -40,7 +41,9 @@ class Manifest:
         object.__setattr__(self, "values", copy.deepcopy(self.values))
 
     @classmethod
-    def read(cls, folder, public_key=None):
+    def read(
+        cls, folder: str | os.PathLike, public_key: bytes | None = None
+    ) -> "Manifest":
         """Reads the manifest of an export folder.
 
         Args:
@@ -63,7 +66,9 @@ class Manifest:
             check_signature(folder, content, public_key)
         return cls(strict_json.parse_object(content, MAX_BYTES, "The manifest"))
 
-    def write(self, folder, signing_key=None):
+    def write(
+        self, folder: str | os.PathLike, signing_key: bytes | None = None
+    ) -> None:
         """Writes `manifest.json` into an existing folder, and its signature.
 
         It is whole or not there: write it last, and an export that was
@@ -95,51 +100,51 @@ class Manifest:
         write_text(pathlib.Path(folder, MANIFEST), content.decode())
 
     @property
-    def version(self):
+    def version(self) -> int:
         """The export's version: a later one replaces an earlier one."""
         return self.values["version"]
 
     @property
-    def files(self):
+    def files(self) -> dict:
         """`{path: {"sha256", "bytes"}}` of every file but this one."""
         return self.values["files"]
 
     @property
-    def domains(self):
+    def domains(self) -> dict:
         """`{name: {"classes", "mean", "std", "files", ...}}`."""
         return self.values["domains"]
 
     @property
-    def router(self):
+    def router(self) -> dict | None:
         """`{"scores", "layer", "files", ...}` of the router, or `None`."""
         return self.values.get(ROUTER)
 
     @property
-    def networks(self):
+    def networks(self) -> dict:
         """`domains`, and the router under its name, if there is one."""
         return networks_of(self.values)
 
     @property
-    def trunk(self):
+    def trunk(self) -> dict:
         """`{"sha256", "bytes", "kernels"}` of the shared bytes."""
         return self.values["trunk"]
 
     @property
-    def bundle(self):
+    def bundle(self) -> str | None:
         """Path of the file with all domains, or `None`."""
         return self.values["bundle"]
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple:
         """`(1, height, width, 3)`."""
         return tuple(self.values["input"]["shape"])
 
     @property
-    def input_dtype(self):
+    def input_dtype(self) -> str:
         """`"uint8"` or `"float32"`."""
         return self.values["input"]["dtype"]
 
-    def forms(self):
+    def forms(self) -> tuple:
         """The forms in which everything is there, preferred one first."""
         return tuple(
             form
@@ -147,7 +152,7 @@ class Manifest:
             if all(self.paths(form, name) for name in self.networks)
         )
 
-    def paths(self, form, name):
+    def paths(self, form: str, name: str) -> tuple[str, ...]:
         """The files that one domain, or the router, needs in one form.
 
         Args:

@@ -38,7 +38,7 @@ class PackError(ValueError):
     """A pack that cannot be applied."""
 
 
-def make_pack(base: bytes, result: bytes) -> bytes:
+def make_pack(base, result):
     """Packs `result` for a receiver that has `base`.
 
     Args:
@@ -90,7 +90,7 @@ def make_pack(base: bytes, result: bytes) -> bytes:
     return pack
 
 
-def apply_pack(pack: bytes, base: bytes, expected: str | None) -> bytes:
+def apply_pack(pack, base, expected):
     """Makes the file that a pack describes, if it is the expected one.
 
     The pack may come from anywhere: it is refused before anything is

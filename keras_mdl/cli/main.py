@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import cyclopts
@@ -87,7 +88,7 @@ def build_app():
     return app
 
 
-def main(argv=None):
+def main(argv: Sequence | None = None) -> int:
     """Runs one command.
 
     Args:

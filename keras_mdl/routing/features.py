@@ -18,7 +18,7 @@ def layers_of(view):
     }
 
 
-def default_layer(view):
+def default_layer(view: keras.Model) -> str:
     """The last layer of at most 128 channels; of the fewest, if none has.
 
     In networks that widen as they go it lies in their second half: behind

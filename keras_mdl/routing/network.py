@@ -3,9 +3,10 @@
 import keras
 
 from keras_mdl.routing.features import layers_of, pooled
+from keras_mdl.routing.router import Router
 
 
-def router_network(router, view):
+def router_network(router: Router, view: keras.Model) -> keras.Model:
     """`(b, height, width, 3)` images to `(b, domains)` scores.
 
     Args:

@@ -30,7 +30,7 @@ class Normal:
     images: int
 
     @classmethod
-    def fit(cls, z, rejected):
+    def fit(cls, z: np.ndarray, rejected: float) -> "Normal":
         """Fits everything to features `(n, c)`.
 
         The covariance is shrunk by OAS. The threshold has the part `rejected`
@@ -46,11 +46,11 @@ class Normal:
         return _fitted(z, float(np.float32(np.quantile(scores, rejected))))
 
     @property
-    def offset(self):
+    def offset(self) -> float:
         """log |det F|; the factor is triangular."""
         return float(np.log(np.diag(self.factor).astype(np.float64)).sum())
 
-    def scores(self, z):
+    def scores(self, z: np.ndarray) -> np.ndarray:
         """`(n,)` of features `(n, c)`."""
         away = (z - self.mean) @ self.factor.astype(np.float32)
         return self.offset - 0.5 * np.square(away).sum(axis=1)

@@ -1,9 +1,12 @@
 """`Router`: which of my domains is this image, or none of them?"""
 
 import dataclasses
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import keras
 import numpy as np
 
 from keras_mdl.domains import domain_name, require_domain
@@ -65,8 +68,14 @@ class Router:
 
     @classmethod
     def fit(
-        cls, model, images, others=None, base=None, layer=None, rejected=0.05
-    ):
+        cls,
+        model: keras.Model,
+        images: Mapping[str, np.ndarray],
+        others: Mapping[str, np.ndarray] | None = None,
+        base: str | None = None,
+        layer: str | None = None,
+        rejected: float = 0.05,
+    ) -> "Router":
         """A router for domains of a model, which it leaves bit-identical.
 
         Args:
@@ -99,7 +108,12 @@ class Router:
         router = cls(base, layer, _digests(model, base), rejected, {})
         return router.with_domains(model, images, others)
 
-    def with_domains(self, model, images, others=None):
+    def with_domains(
+        self,
+        model: keras.Model,
+        images: Mapping[str, np.ndarray],
+        others: Mapping[str, np.ndarray] | None = None,
+    ) -> "Router":
         """The router with further domains, or known ones fitted anew.
 
         Every other domain's numbers stay bit-identical. Arguments and errors
@@ -123,7 +137,7 @@ class Router:
         }
         return dataclasses.replace(self, domains={**self.domains, **found})
 
-    def without_domain(self, name):
+    def without_domain(self, name: str) -> "Router":
         """The router without one, the others' numbers bit-identical.
 
         Raises:
@@ -133,7 +147,7 @@ class Router:
         rest = {n: d for n, d in self.domains.items() if n != name}
         return dataclasses.replace(self, domains=rest)
 
-    def require(self, model):
+    def require(self, model: keras.Model) -> None:
         """Refuses a model with other weights.
 
         Raises:
@@ -149,21 +163,21 @@ class Router:
                     f"{digest[:16]}... Fit one on this model"
                 )
 
-    def features(self, model, images):
+    def features(self, model: keras.Model, images: np.ndarray) -> np.ndarray:
         """`(n, c)`: what the base's network sees of images."""
         view = model.for_domain(self.base, phase="frozen")
         return features(view, self.layer, images)
 
-    def scores(self, model, images):
+    def scores(self, model: keras.Model, images: np.ndarray) -> np.ndarray:
         """`(n, domains)`: the logarithms of densities; see `Normal`."""
         self.require(model)
         return self.scores_of(self.features(model, images))
 
-    def scores_of(self, z):
+    def scores_of(self, z: np.ndarray) -> np.ndarray:
         """`scores` of features."""
         return np.stack([d.scores(z) for d in self.domains.values()], axis=1)
 
-    def route(self, model, images):
+    def route(self, model: keras.Model, images: np.ndarray) -> list[Route]:
         """A `Route` for each of some images.
 
         Args:
@@ -178,7 +192,7 @@ class Router:
             self.decided(row, list(model)) for row in self.scores(model, images)
         ]
 
-    def decided(self, scores, domains):
+    def decided(self, scores: np.ndarray, domains: Sequence[str]) -> Route:
         """The `Route` of one image.
 
         Args:
@@ -191,7 +205,7 @@ class Router:
         taken = margin >= 0 and name in domains
         return Route(name if taken else None, name, margin)
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Writes the router, atomically (safetensors).
 
         Raises:
@@ -200,7 +214,7 @@ class Router:
         router_file.write(self, path)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | os.PathLike) -> "Router":
         """Reads what `save` wrote; nothing is unpickled.
 
         Raises:
@@ -209,7 +223,7 @@ class Router:
         return cls(**router_file.read(path))
 
 
-def require_images(counts):
+def require_images(counts: Mapping[str, int]) -> None:
     """Refuses domains with fewer images than a threshold can be read off.
 
     Raises:

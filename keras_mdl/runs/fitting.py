@@ -44,7 +44,7 @@ class Fit:
 
 def batches(
     data, split, size, batch_size=64, training=False, seed=0, dtype="float32",
-    preprocess=None,
+    preprocess=None, drop_remainder=None,
 ):  # fmt: skip
     """Batches for the current backend: tf.data, or NumPy without TensorFlow.
 
@@ -57,6 +57,7 @@ def batches(
         seed: Of order and augmentation.
         dtype: That the network takes.
         preprocess: A `Preprocess`; default `Preprocess.default(size)`.
+        drop_remainder: As for `DomainData.batches`.
     """
     make = (
         data.tf_dataset
@@ -70,6 +71,7 @@ def batches(
         training=training,
         seed=seed,
         dtype=dtype,
+        drop_remainder=drop_remainder,
     )
 
 
@@ -87,39 +89,25 @@ def input_pipeline(view, recipe, domain, size):
         size: Side of the images where the published pipeline does not apply.
 
     Returns:
-        `(Preprocess, whether it pools train and validation, what it is)`.
+        `(Preprocess, the published InputPipeline or None, what it is)`.
     """
     ours = getattr(Preprocess, recipe.augment)(size)
     note = f"{size}x{size} pixels, our {recipe.augment}"
     if recipe.crops is None:
-        return ours, False, note
+        return ours, None, note
     found = published_pipeline(recipe.crops, domain)
     if found is None:
-        return (
-            ours,
-            False,
-            (
-                f"{note} (recipe {recipe.name!r} has one for domains of the "
-                "decathlon alone)"
-            ),
-        )
+        note += f" (recipe {recipe.name!r} has one for domains of the "
+        return ours, None, f"{note}decathlon alone)"
     takes = view.inputs[0].shape[1:3]
     crops = found.preprocess.train_crop, found.preprocess.eval_crop
     if tuple(takes) != (None, None) and crops != (tuple(takes),) * 2:
-        return (
-            ours,
-            False,
-            (
-                f"{note} (the published one, {recipe.crops!r}, trains on "
-                f"{_side(crops[0])} and evaluates on {_side(crops[1])} pixels; "
-                f"this network takes {_side(takes)})"
-            ),
-        )
-    return (
-        found.preprocess,
-        found.pool,
-        f"the published one, {found.description}",
-    )
+        return ours, None, (
+            f"{note} (the published one, {recipe.crops!r}, trains on "
+            f"{_side(crops[0])} and evaluates on {_side(crops[1])} pixels; "
+            f"this network takes {_side(takes)})"
+        )  # fmt: skip
+    return found.preprocess, found, f"the published one, {found.description}"
 
 
 def _side(crop):
@@ -236,9 +224,10 @@ def training_batches(
         `(data, batches, class weights or None, options of further batches)`;
         the data are pooled where the recipe's publication did so.
     """
-    note, domain, pools = "as given", data.domain.name, False
+    note, domain, published = "as given", data.domain.name, None
     if preprocess is None:
-        preprocess, pools, note = input_pipeline(view, recipe, domain, size)
+        preprocess, published, note = input_pipeline(view, recipe, domain, size)
+    pools = published is not None and published.pool
     if pools and pool and "validation" in data.splits:
         data = data.pooled()
     elif pools:
@@ -252,8 +241,9 @@ def training_batches(
         weights = balanced_weights(counts, recipe.balance)
     options = {"dtype": _dtype(view), "preprocess": preprocess}
     training = batches(
-        data, "train", size, recipe.batch_size, True, seed, **options
-    )
+        data, "train", size, recipe.batch_size, True, seed, **options,
+        drop_remainder=published and published.drop_remainder,
+    )  # fmt: skip
     return data, training, weights, options
 
 

@@ -1,5 +1,8 @@
 """`train`: one view, one recipe, one `fit`."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 
 from keras_mdl.training.averages import AveragedWeights
@@ -9,17 +12,17 @@ from keras_mdl.training.recipes import Recipe
 
 
 def train(
-    view,
-    recipe,
-    training,
-    validation=None,
-    callbacks=(),
-    verbose="auto",
-    class_weights=None,
-    state=None,
-    same=None,
+    view: keras.Model,
+    recipe: Recipe,
+    training: Any,
+    validation: Any = None,
+    callbacks: Sequence = (),
+    verbose: int = "auto",
+    class_weights: Sequence[float] | None = None,
+    state: Any = None,
+    same: dict | None = None,
     **compile_options,
-):
+) -> keras.callbacks.History:
     """Compiles a view as a recipe says and fits it.
 
     Args:

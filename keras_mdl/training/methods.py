@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import keras
+
+from keras_mdl.domains import Domain
+
 
 @dataclass(frozen=True)
 class Method:
@@ -23,7 +27,14 @@ class Method:
     note: str
     adapter: str | None = None
 
-    def start(self, model, domain, dropout=0.0, init_from=None, depthwise=None):
+    def start(
+        self,
+        model: keras.Model,
+        domain: Domain,
+        dropout: float = 0.0,
+        init_from: str | None = None,
+        depthwise: str | None = None,
+    ) -> tuple:
         """A model with the new domain in it, ready to train.
 
         Args:
@@ -129,7 +140,7 @@ METHODS = MappingProxyType(
 )  # fmt: skip
 
 
-def get_method(name):
+def get_method(name: str) -> Method:
     """The method of that name.
 
     Raises:

@@ -1,12 +1,15 @@
 """`computing_in`: one training in 16 bits, of a model that stays float32."""
 
 import contextlib
+from collections.abc import Iterator
+
+import keras
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @contextlib.contextmanager
-def computing_in(view, precision):
+def computing_in(view: keras.Model, precision: str) -> Iterator[None]:
     """Inside, layers of a view compute in 16 bits; variables stay float32.
 
     Losses, logits and the optimizer stay float32 too, and float16 scales the

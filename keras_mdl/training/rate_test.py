@@ -1,12 +1,16 @@
 """`find_rate`: the learning-rate range test."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import keras
 import numpy as np
 
 from keras_mdl.training.loop import compile_part, train
 from keras_mdl.training.precision import computing_in
+from keras_mdl.training.recipes import Recipe
 
 _SMOOTHING = 0.95
 _DIVERGED = 4.0  # times the smallest loss
@@ -27,19 +31,19 @@ class RateTest:
     smoothed: tuple
 
     @property
-    def suggested(self):
+    def suggested(self) -> float:
         """A tenth of the rate at which most of the fall is over (90 %)."""
         low = self._start - 0.9 * (self._start - min(self.smoothed))
         return self.rates[int(np.argmax(np.array(self.smoothed) <= low))] / 10
 
     @property
-    def conclusive(self):
+    def conclusive(self) -> bool:
         """Whether the loss fell by more than batches differ."""
         early = np.std(self.losses[: max(2, len(self.losses) // 4)])
         return bool(self._start - min(self.smoothed) > 3 * early)
 
     @property
-    def diverged(self):
+    def diverged(self) -> bool:
         """Whether the rates went high enough to see the loss grow again."""
         return int(np.argmin(self.smoothed)) < len(self.rates) - 1
 
@@ -49,8 +53,14 @@ class RateTest:
 
 
 def find_rate(
-    view, recipe, training, low=1e-5, high=1.0, steps=200, class_weights=None
-):
+    view: keras.Model,
+    recipe: Recipe,
+    training: Any,
+    low: float = 1e-5,
+    high: float = 1.0,
+    steps: int = 200,
+    class_weights: Sequence[float] | None = None,
+) -> RateTest:
     """Trains a copy for some steps under a rate that grows, and looks.
 
     The rate of step `i` is `low * (high / low) ** (i / (steps - 1))`; the test

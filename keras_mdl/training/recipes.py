@@ -109,15 +109,15 @@ class Recipe:
                 f"{', '.join(PRECISIONS)}"
             )
 
-    def decay(self, domain):
+    def decay(self, domain: str) -> float:
         """The weight decay of a domain."""
         return self.decays.get(domain, self.weight_decay)
 
-    def dropout(self, domain):
+    def dropout(self, domain: str) -> float:
         """The dropout rate before a domain's classifier."""
         return self.dropouts.get(domain, 0.0)
 
-    def optimizer(self, domain, steps_per_epoch):
+    def optimizer(self, domain: str, steps_per_epoch: int) -> keras.Optimizer:
         """A new optimizer whose schedule covers the whole recipe.
 
         Args:
@@ -160,7 +160,7 @@ class Recipe:
             rate, momentum=self.momentum, l2=self.decay(domain), **average
         )
 
-    def for_images(self, count):
+    def for_images(self, count: int) -> "Recipe":
         """The recipe with enough epochs for `least_steps`.
 
         Args:
@@ -170,7 +170,7 @@ class Recipe:
         epochs = max(self.epochs, math.ceil(self.least_steps / steps))
         return self.replace(epochs=epochs, least_steps=0)
 
-    def in_order(self):
+    def in_order(self) -> tuple:
         """The trainings that the recipe consists of: the head's, the rest."""
         first = math.ceil(self.head_part * self.epochs)
         if self.phase == "head" or not 0 < first < self.epochs:
@@ -190,7 +190,7 @@ class Recipe:
         )
         return [head, rest]
 
-    def stage(self):
+    def stage(self) -> Stage:
         """The recipe as one `Stage` for `StagedFreezing` (drops only)."""
         if self.cosine:
             raise ValueError(
@@ -201,7 +201,7 @@ class Recipe:
             self.phase, self.epochs, self.learning_rate, self.drops, self.factor
         )
 
-    def replace(self, **changes):
+    def replace(self, **changes) -> "Recipe":
         """The same recipe with some values changed."""
         return replace(self, **changes)
 
@@ -406,7 +406,7 @@ RECIPES = MappingProxyType(
 )
 
 
-def get_recipe(name):
+def get_recipe(name: str) -> Recipe:
     """The recipe of that name.
 
     Raises:

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 from zipfile import BadZipFile
 
 import keras
@@ -49,7 +52,7 @@ class TrainingState(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, path, resume=False):
+    def __init__(self, path: str | os.PathLike, resume: bool = False) -> None:
         super().__init__()
         self.path = pathlib.Path(path)
         if self.path.exists() and not resume:
@@ -62,7 +65,9 @@ class TrainingState(keras.callbacks.Callback):
         self.history = {}
         self.part = self.epoch = 0
 
-    def begin(self, view, recipe, more=None):
+    def begin(
+        self, view: keras.Model, recipe: Any, more: dict | None = None
+    ) -> None:
         """Reads the file, if there is one. Internal: `train` calls it.
 
         Args:
@@ -102,7 +107,14 @@ class TrainingState(keras.callbacks.Callback):
         self.history, self.seconds = meta["history"], meta["seconds"]
         self._loaded = meta, arrays
 
-    def entering(self, part, begin, end, stopping=(), averages=()):
+    def entering(
+        self,
+        part: int,
+        begin: int,
+        end: int,
+        stopping: Sequence = (),
+        averages: Sequence = (),
+    ) -> int:
         """Prepares one `fit`. Internal.
 
         Args:
@@ -122,7 +134,7 @@ class TrainingState(keras.callbacks.Callback):
             return begin
         return end if self._loaded[0]["stopped"] else self.epoch
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         self._begun = time.perf_counter()
         if self._loaded is None:
             return
@@ -139,7 +151,7 @@ class TrainingState(keras.callbacks.Callback):
                 setattr(callback, name, meta["stopping"][name])
             callback.best_weights = _listed(arrays, "best")
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(float(value))
         now = time.perf_counter()
@@ -156,7 +168,7 @@ class TrainingState(keras.callbacks.Callback):
                 )
             self._warned = True
 
-    def remove(self):
+    def remove(self) -> None:
         """Deletes the file: what was trained is kept elsewhere."""
         self.path.unlink(missing_ok=True)
         remove_leftovers(self.path)

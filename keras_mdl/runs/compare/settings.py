@@ -1,5 +1,6 @@
 """`CompareSettings`: what a comparison trains, checked before anything runs."""
 
+import os
 import pathlib
 import re
 from dataclasses import dataclass, field, fields
@@ -175,13 +176,13 @@ class CompareSettings:
         # The base is a domain of the model beside each of them.
         as_domains([Domain(name, 2) for name in (self.base.name, *names)])
 
-    def changes_of(self, name):
+    def changes_of(self, name: str) -> tuple[str, dict]:
         """`(method, changes)` of a name in `methods`: what it is called in
         `METHODS`, and what is otherwise, without the key `method`."""
         changes = dict(self.overrides.get(name, {}))
         return changes.pop("method", name), changes
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Plain values, as `settings_from` takes them."""
         return {
             "name": self.name,
@@ -236,7 +237,9 @@ class CompareSettings:
                 )
 
 
-def read_settings(path, check=True):
+def read_settings(
+    path: str | os.PathLike, check: bool = True
+) -> CompareSettings:
     """The `CompareSettings` in a YAML file.
 
     Args:
