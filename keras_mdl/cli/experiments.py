@@ -27,9 +27,9 @@ def run_experiment(file, out, console, prepare, summarize, base=False):
     from keras_mdl.runs.data_entry import check_data
     from keras_mdl.runs.settings_files import read_yaml
 
-    with bad_input():
-        read_yaml(file, functools.partial(check_data, base=base))
     with outputs.reserved(out):
+        with bad_input():
+            read_yaml(file, functools.partial(check_data, base=base))
         console.say("loading the deep-learning backend ...")
         backend.load_backend()
         with bad_input():

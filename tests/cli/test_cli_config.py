@@ -47,7 +47,7 @@ def test_lists(parse):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epoch: 3", "Unknown key in c.yaml: 'epoch'. Known keys: batch-size"),
+        ("epoch: 3", "Unknown key in c.yaml: 'epoch'. Known keys: balance, "),
         ("overwrite: true", "Unknown key"),
         ("no-flip: true", "Unknown key"),
         ("epochs: many", "whole number"),
