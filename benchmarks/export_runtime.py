@@ -7,7 +7,9 @@ MobileNetV2, MobileNetV3-Small and MobileNetV3-Large at the same input in
 float32, with int8 kernels as ours (`dyn_conv`) and in full int8; one thread,
 batch 1, in rounds over all of them, so that a busy machine slows all alike.
 Memory: what exports of 1, 2 and 3 domains add to a process that has LiteRT
-loaded, by form, after one image of each domain. Rows go to
+loaded, by form, after one image of each domain, beside as many MobileNetV2; and
+the time of an image when domains take turns, of that when one has them all.
+Rows go to
 `results/export_latency.csv` and `results/export_memory.csv`; report ratios,
 not times.
 """
@@ -40,6 +42,7 @@ PEERS = {
 }
 FORMS = ("models", "parts", "bundle")
 COUNTS = (1, 2, 3)
+PEER = "MobileNetV2"  # in memory, so many copies as domains
 
 
 def main():
@@ -167,7 +170,7 @@ def best_of(invoke, repeats=15):
 # === Memory ===
 
 _CHILD = """
-import json, os, sys
+import json, os, pathlib, statistics, sys, time
 import numpy as np
 from ai_edge_litert.compiled_model import CompiledModel
 from ai_edge_litert.interpreter import Interpreter
@@ -175,18 +178,39 @@ from keras_mdl_export import load
 def resident():
     with open("/proc/self/statm") as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+def peer(path):
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    (taken,) = interpreter.get_input_details()
+    def run(image):
+        interpreter.set_tensor(taken["index"], image[None])
+        interpreter.invoke()
+    return run
 folder, form = sys.argv[1:]
 image = np.zeros((72, 72, 3), "uint8")
 before = resident()
-classifiers = load(folder, form)
-for name in classifiers:
-    classifiers[name](image)
-print(json.dumps(resident() - before))
+if form == "MobileNetV2":
+    runs = [peer(p) for p in sorted(pathlib.Path(folder).glob("peer*"))]
+else:
+    classifiers = load(folder, form)
+    runs = [classifiers[name] for name in classifiers]
+for run in runs:
+    run(image)
+grown = resident() - before
+def milliseconds(runs):
+    times = []
+    for i in range(60):
+        start = time.perf_counter()
+        runs[i % len(runs)](image)
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+one, turns = milliseconds(runs[:1]), milliseconds(runs)
+print(json.dumps([grown / 1e6, one, turns]))
 """
 
 
 def memory(folder):
-    rows = []
+    rows, peer = [], peers()[f"{PEER}, dyn_conv"]
     for count in COUNTS:
         classes = dict([*CLASSES.items()][:count])
         export(
@@ -196,18 +220,23 @@ def memory(folder):
             forms=FORMS,
             min_agreement=0.0,
         )
-        for form in FORMS:
+        for i in range(count):
+            (folder / str(count) / f"peer{i}.tflite").write_bytes(peer)
+        for form in (*FORMS, PEER):
             found = [grown(folder / str(count), form) for _ in range(5)]
+            size, one, turns = zip(*found, strict=True)
             row = {
                 "form": form,
                 "domains": count,
-                "megabytes": round(statistics.median(found) / 1e6, 1),
-                "low": round(min(found) / 1e6, 1),
-                "high": round(max(found) / 1e6, 1),
+                "megabytes": round(statistics.median(size), 1),
+                "low": round(min(size), 1),
+                "high": round(max(size), 1),
+                "milliseconds": round(statistics.median(one), 2),
+                "in_turn": round(statistics.median(turns), 2),
             }
             print(row, flush=True)
             rows.append(row)
-    return sorted(rows, key=lambda row: FORMS.index(row["form"]))
+    return sorted(rows, key=lambda row: (*FORMS, PEER).index(row["form"]))
 
 
 def grown(folder, form):

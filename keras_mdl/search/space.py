@@ -33,7 +33,7 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Stage:
+class SpaceStage:
     """Layers of one width; see `SearchSpace`."""
 
     widths: tuple
@@ -59,7 +59,7 @@ class SearchSpace:
         size: Side of the square images.
         stem_kernels, stem_widths: Of the first convolution.
         separable_kernels: Of the separable convolution; empty for none.
-        stages: `Stage`s.
+        stages: `SpaceStage`s.
         kernels, expansions, squeezes: Of every layer.
         head_widths, feature_widths: Of head convolution and dense features.
 
@@ -92,7 +92,7 @@ class SearchSpace:
                 f"Received: size={self.size!r}"
             )
         stages = tuple(
-            Stage(**s) if isinstance(s, dict) else s for s in self.stages
+            SpaceStage(**s) if isinstance(s, dict) else s for s in self.stages
         )
         object.__setattr__(
             self,
@@ -170,7 +170,7 @@ class SearchSpace:
             strides = strides if side >= strides * _LEAST_SIDE else 1
             side = math.ceil(side / strides)
             activation = "relu" if base <= 32 else "hard_silu"
-            found.append(Stage(widths(base), strides, activation, layers))
+            found.append(SpaceStage(widths(base), strides, activation, layers))
         stem_kernels = tuple(k for k in (3, 5) if k in kernels) or (3,)
         return cls(
             size=size,

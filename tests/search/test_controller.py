@@ -8,7 +8,7 @@ import pytest
 
 from keras_mdl.search import Controller, SearchSpace
 from keras_mdl.search.controller import learning_rate, relaxation
-from keras_mdl.search.space import Stage
+from keras_mdl.search.space import SpaceStage
 
 # 2 * 2 * 2 * 2 = 16 lists: a layer that may be left out, with two choices.
 SPACE = SearchSpace(
@@ -16,7 +16,7 @@ SPACE = SearchSpace(
     stem_kernels=(3,),
     stem_widths=(8,),
     separable_kernels=(),
-    stages=(Stage((8,), 1, "relu", 2),),
+    stages=(SpaceStage((8,), 1, "relu", 2),),
     kernels=(3,),
     expansions=(1, 2),
     squeezes=(False,),

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_mdl import Domain
 from keras_mdl.search import SearchSpace
-from keras_mdl.search.space import Stage
+from keras_mdl.search.space import SpaceStage
 
 DOMAINS = [Domain("a", 3), Domain("b", 2)]
 SPACE = SearchSpace(
@@ -12,7 +12,7 @@ SPACE = SearchSpace(
     stem_kernels=(3,),
     stem_widths=(8, 16),
     separable_kernels=(3,),
-    stages=(Stage((8, 16), 2, "relu", 2),),
+    stages=(SpaceStage((8, 16), 2, "relu", 2),),
     kernels=(3, 5),
     expansions=(1, 2),
     squeezes=(False, True),

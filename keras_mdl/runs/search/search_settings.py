@@ -33,7 +33,7 @@ _PLAN = tuple(f.name for f in fields(SearchPlan) if f.name != "seed")
 
 
 @dataclass(frozen=True)
-class Training:
+class UnionTraining:
     """How a found network is trained, from scratch.
 
     Attributes:
@@ -63,7 +63,7 @@ class SearchSettings:
         domains: Tuple of `DataEntry`.
         space: Arguments of `SearchSpace.mobilenet_v3`.
         plan: Arguments of `SearchPlan`, without the seed.
-        training: `Training`.
+        training: `UnionTraining`.
         name: Headline of the report.
         methods: `{name: changes}`; names are keys of `METHODS`, or have the
             change `of`, which is one. Changes are fields of `SearchPlan`.
@@ -81,7 +81,7 @@ class SearchSettings:
     domains: tuple
     space: dict = field(default_factory=dict, hash=False)
     plan: dict = field(default_factory=dict, hash=False)
-    training: Training = field(default_factory=Training)
+    training: UnionTraining = field(default_factory=UnionTraining)
     name: str = "search"
     methods: dict = field(default_factory=lambda: dict.fromkeys(METHODS))
     seeds: tuple = (0,)
@@ -209,7 +209,7 @@ def search_settings_from(values, folder=".", check=True):
         tuple(DataEntry.of(d) for d in domains),
         numbers_of(space),
         plan,
-        Training(**numbers_of(training)),
+        UnionTraining(**numbers_of(training)),
         methods=methods,
         seeds=seeds,
         folder=pathlib.Path(folder),
