@@ -222,6 +222,10 @@ def test_files_need_nothing_of_the_networks_code(model, tmp_path):
 # === Keras' own networks ===
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="XLA compiles for minutes; the small networks above run here",
+)
 @pytest.mark.parametrize(
     ("build", "scaling", "scaled", "size"),
     [
@@ -244,9 +248,7 @@ def test_files_need_nothing_of_the_networks_code(model, tmp_path):
     ],
     ids=["mobilenet_v2", "mobilenet_v3_minimalistic"],
 )
-def test_networks_of_keras_applications(build, scaling, scaled, size, request):
-    if keras.backend.backend() == "jax" and "v2" in request.node.callspec.id:
-        pytest.skip("XLA compiles for a minute and more; V3 runs here")
+def test_networks_of_keras_applications(build, scaling, scaled, size):
     network = drawn(build())
     model = from_keras(network, "a", scaling=scaling, verbose=0)
     assert_same(model, network, scaled, size)
