@@ -97,28 +97,6 @@ def test_fit_evaluate_predict_with_all_the_usual_options(model, tmp_path):
     assert again.predict(x, verbose=0).shape == (12, 3)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="JAX makes variables first"
-)
-@pytest.mark.parametrize("joint", [False, True])
-def test_the_first_step_is_traced_once(model, joint):
-    def loss(y, logits):
-        if not hasattr(y, "numpy"):
-            traced.append(y)
-        return keras.losses.sparse_categorical_crossentropy(y, logits, True)
-
-    traced, view = [], model["a"]
-    x, y = batch("a")
-    losses, metrics = loss, ["accuracy"]
-    if joint:
-        view = model.joint()
-        x, y = {"a": x, "b": x}, {"a": y, "b": y % 2}
-        losses, metrics = {"a": loss, "b": loss}, {"a": metrics, "b": metrics}
-    view.compile("adam", losses, metrics=metrics)
-    view.fit(x, y, batch_size=4, epochs=2, verbose=0)
-    assert len(traced) == (2 if joint else 1)  # once for each domain
-
-
 def test_early_stopping_restores_the_best_weights(model):
     view = compiled(model["a"], keras.optimizers.SGD(1e3))
     stop = keras.callbacks.EarlyStopping(

@@ -15,7 +15,6 @@ from keras_mdl.runs.settings_files import (
     require_number,
 )
 from keras_mdl.search import SearchPlan, SearchSpace
-from keras_mdl.training import get_balancing
 
 # What a method is: `kind`, and fields of `SearchPlan` that it has otherwise.
 METHODS = {
@@ -138,10 +137,6 @@ class SearchSettings:
         changes = self._changes(method)
         changes.pop("kind")
         return SearchPlan(**{**self.plan, **changes, "seed": seed})
-
-    def balancing_of(self, method):
-        """The rule of its training: that of its search."""
-        return get_balancing(self.plan_of(method, 0).balancing)
 
     def _changes(self, method):
         changes = dict(self.methods[method] or {})
